@@ -1,0 +1,1 @@
+"""RoomKit: voice agents and people in one conversation."""
