@@ -30,10 +30,10 @@ class _JumpingSelector(selectors.SelectSelector):
         self.threads_out = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or self.threads_out:
-            return super().select(timeout if timeout is None or not self.threads_out else None)
-        if timeout <= 0:
-            return super().select(0)
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        if self.threads_out:
+            return super().select(None)
         ready = super().select(0)
         if not ready:
             self.now_s += timeout
