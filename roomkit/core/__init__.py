@@ -1,0 +1,1 @@
+"""The conversation engine: hooks, permissions, inbound pipeline, delivery, locks."""

@@ -1,14 +1,25 @@
-"""The contracts between the conversation engine and what is plugged into it."""
+"""The contracts between the conversation engine and what is plugged into it.
+
+A `Channel` is registered with a kit, which gives it a `ChannelHost`; through that it reaches rooms, each behind a
+`RoomPort`. A `TextModel` is what a text agent thinks with; a `RoomLocks` keeps two events of one room apart.
+Standard library only; nothing here does anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from roomkit.models.enums import HookTrigger
+    from roomkit.clock import Clock
+    from roomkit.models.channel import ChannelBinding, ChannelOutput
+    from roomkit.models.context import RoomContext
+    from roomkit.models.enums import ChannelCategory, ChannelType, HookTrigger
     from roomkit.models.event import RoomEvent
+    from roomkit.models.participant import Participant
+    from roomkit.models.room import Room
 
 E = TypeVar("E")
 
@@ -50,3 +61,140 @@ class RoomPort(Protocol):
 
     async def settled(self) -> None:
         """Return when the observers started so far are done, after 1 s at most."""
+
+
+class ChannelHost(Protocol):
+    """What a kit gives to a channel registered with it: the channel's own view of the rooms it serves."""
+
+    @property
+    def clock(self) -> Clock:
+        """The kit's clock."""
+
+    def room_port(self, room_id: str) -> RoomPort:
+        """The channel's door to one room; cheap, and valid before the room exists and after it is gone."""
+
+    def binding(self, room_id: str) -> ChannelBinding | None:
+        """The channel's live binding in a room; ``None`` if it is not attached or the room is not open."""
+
+    async def ensure_room(self, room_id: str) -> Room:
+        """The room, created if missing.
+
+        Raises:
+            AccessDeniedError: The room is closed.
+        """
+
+    async def ensure_attached(self, room_id: str, category: ChannelCategory | None = None) -> ChannelBinding:
+        """The channel's binding in a room; attached (``category``: the channel's own unless given) if missing.
+
+        Raises:
+            AccessDeniedError: The room is closed, or the channel was detached from it on purpose.
+            NotFoundError: No such room.
+        """
+
+    async def ensure_participant(self, room_id: str, participant_id: str) -> Participant:
+        """The participant of a room, added if missing."""
+
+    async def history(self, room_id: str, *, limit: int) -> Sequence[RoomEvent]:
+        """The newest ``limit`` events the channel may see, oldest first; blocked ones are not among them."""
+
+
+class Channel(Protocol):
+    """A way into rooms and out of them. One object may serve many rooms.
+
+    ``host`` is set by `attach` and cleared again (``None``) when the channel is unregistered.
+    """
+
+    channel_id: str
+    channel_type: ChannelType
+    category: ChannelCategory
+    host: ChannelHost | None
+
+    def attach(self, host: ChannelHost | None) -> None:
+        """Take what the kit gives; ``None``: the channel was unregistered."""
+
+    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
+        """An event of a room, one at a time and in index order per room; never the channel's own.
+
+        A transport shows it to its people, an intelligence channel may answer. Raising, or taking longer than the
+        kit's delivery timeout, makes this delivery a failed one and nothing else.
+        """
+
+    def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
+        """The channel's permissions in a room are different from now on; ``None``: detached, or the room closed.
+
+        Called at once and synchronously; must not wait or raise.
+        """
+
+    async def close(self) -> None:
+        """End everything the channel runs. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMessage:
+    """One message as a text model reads it.
+
+    Attributes:
+        role: ``"user"``, ``"assistant"`` or ``"tool"``.
+        name: Who said it (participant or channel id), where the model can use it.
+        tool_calls: For an assistant: what it called.
+        tool_call_id: For a tool's message: which call this is the result of.
+    """
+
+    role: str
+    text: str
+    name: str | None = None
+    tool_calls: tuple[ModelToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelToolCall:
+    """A tool call a text model asks for; ``arguments`` is a parsed JSON object."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Everything a text model needs for one answer; ``tools`` as in `Tool.definition`."""
+
+    messages: tuple[ModelMessage, ...]
+    system_prompt: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What a text model answered: words, tool calls, or both."""
+
+    text: str = ""
+    tool_calls: tuple[ModelToolCall, ...] = ()
+
+
+class TextModel(Protocol):
+    """What a text agent thinks with. One object serves any number of conversations."""
+
+    @property
+    def name(self) -> str:
+        """The model, for logs and events."""
+
+    async def generate(self, request: ModelRequest) -> ModelReply:
+        """One answer.
+
+        Raises:
+            ProviderError: The vendor refused or could not be reached.
+        """
+
+    async def close(self) -> None:
+        """Release connections. Idempotent."""
+
+
+class RoomLocks(Protocol):
+    """One holder at a time for each room; rooms are independent of one another."""
+
+    def locked(self, room_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the room's lock; first come, first served."""

@@ -154,6 +154,4 @@ DECIDING_TRIGGERS = frozenset(
         HookTrigger.BEFORE_AI_GENERATION,
     }
 )
-FAIL_CLOSED_TRIGGERS = frozenset(
-    {HookTrigger.ON_TRANSCRIPTION, HookTrigger.BEFORE_TTS, HookTrigger.BEFORE_TOOL_USE}
-)
+FAIL_CLOSED_TRIGGERS = frozenset({HookTrigger.ON_TRANSCRIPTION, HookTrigger.BEFORE_TTS, HookTrigger.BEFORE_TOOL_USE})

@@ -1,0 +1,42 @@
+"""Who takes part in a room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from roomkit.clock import SYSTEM_CLOCK
+from roomkit.models._base import Model
+
+
+class ParticipantRole(StrEnum):
+    """What a participant is to the conversation."""
+
+    MEMBER = "member"
+    OWNER = "owner"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    OBSERVER = "observer"
+    BOT = "bot"
+
+
+class Participant(Model):
+    """One person or program in one room.
+
+    Attributes:
+        channel_id: The channel through which it was first met.
+        is_member: Whether it was made a member (`RoomKit.add_member`), rather than only having spoken.
+    """
+
+    id: str
+    room_id: str
+    channel_id: str | None = None
+    display_name: str | None = None
+    role: ParticipantRole = ParticipantRole.MEMBER
+    is_member: bool = False
+    identity_id: str | None = None
+    joined_at: datetime = Field(default_factory=SYSTEM_CLOCK.wall)
+    metadata: dict[str, Any] = Field(default_factory=dict)
