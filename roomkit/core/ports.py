@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roomkit.clock import Clock
     from roomkit.models.channel import ChannelBinding, ChannelOutput
     from roomkit.models.context import RoomContext
+    from roomkit.models.delivery import InboundMessage
     from roomkit.models.enums import ChannelCategory, ChannelType, HookTrigger
     from roomkit.models.event import RoomEvent
     from roomkit.models.participant import Participant
@@ -101,19 +102,23 @@ class ChannelHost(Protocol):
 class Channel(Protocol):
     """A way into rooms and out of them. One object may serve many rooms.
 
-    ``host`` is set by `attach` and cleared again (``None``) when the channel is unregistered.
+    Attributes:
+        is_shared: Several people use one binding, so what one of them says must be shown to the others: the channel
+            then gets its own events too, and leaves out who sent them.
+        host: Set by `attach`, and ``None`` again when the channel is unregistered.
     """
 
     channel_id: str
     channel_type: ChannelType
     category: ChannelCategory
+    is_shared: bool
     host: ChannelHost | None
 
     def attach(self, host: ChannelHost | None) -> None:
         """Take what the kit gives; ``None``: the channel was unregistered."""
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
-        """An event of a room, one at a time and in index order per room; never the channel's own.
+        """An event of a room, one at a time and in index order per room; its own only if it ``is_shared``.
 
         A transport shows it to its people, an intelligence channel may answer. Raising, or taking longer than the
         kit's delivery timeout, makes this delivery a failed one and nothing else.
@@ -191,6 +196,13 @@ class TextModel(Protocol):
 
     async def close(self) -> None:
         """Release connections. Idempotent."""
+
+
+class IdentityResolver(Protocol):
+    """Who a sender really is."""
+
+    async def resolve(self, message: InboundMessage) -> str | None:
+        """The participant id behind ``message.sender_id``; ``None``: not known, the sender id serves."""
 
 
 class RoomLocks(Protocol):
