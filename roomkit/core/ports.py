@@ -57,8 +57,12 @@ class RoomPort(Protocol):
     def tell(self, trigger: HookTrigger, event: object) -> None:
         """Start the observers of a trigger; never waits."""
 
-    async def publish(self, event: RoomEvent) -> None:
-        """Put an event through the room's inbound pipeline; returns at commit, before delivery."""
+    async def publish(self, event: RoomEvent) -> bool:
+        """Put an event through the room's inbound pipeline; returns at commit, before delivery.
+
+        Returns:
+            Whether it entered the room; False: a hook or a permission blocked it (it is stored as blocked).
+        """
 
     async def settled(self) -> None:
         """Return when the observers started so far are done, after 1 s at most."""
