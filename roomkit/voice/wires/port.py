@@ -36,9 +36,7 @@ class WireClosed:
 class WirePort(Protocol):
     """One live WebSocket, either side. All methods are called on the event loop's thread."""
 
-    def start(
-        self, on_message: Callable[[WireMessage], None], on_close: Callable[[WireClosed], None]
-    ) -> None:
+    def start(self, on_message: Callable[[WireMessage], None], on_close: Callable[[WireClosed], None]) -> None:
         """Begin delivering. Messages that came before are delivered at once, in order.
 
         ``on_close`` is called exactly once, after the last ``on_message``; also when we closed. An exception out of
