@@ -1,8 +1,14 @@
-"""What every test may use. Async tests run on a fresh loop; marked `virtual_time`, on one that jumps to its next timer."""
+"""What every test may use.
+
+Async tests run on a fresh loop; marked `virtual_time`, on one that jumps to its next timer. Tests marked `browser` are
+skipped where there is no Chromium, but never in CI.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -11,7 +17,26 @@ from roomkit.testing.virtual_time import VirtualTimeLoop
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "virtual_time: run this async test on a loop whose clock jumps to the next timer")
+    config.addinivalue_line("markers", "virtual_time: this async test's loop has a clock that jumps to the next timer")
+    config.addinivalue_line("markers", "browser: this test drives a real Chromium")
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") and CHROMIUM is None:
+        missing = "needs Chromium (on Debian: apt install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path; for tests marked `browser`."""
+    assert CHROMIUM is not None
+    return CHROMIUM
 
 
 def pytest_asyncio_loop_factories(
