@@ -1,0 +1,302 @@
+"""OpenAI Realtime (GA protocol, 2026-11) as a dialect: commands to messages, messages to events.
+
+It lives for one socket and composes what that socket's conversation needs: which response is in flight
+(`ResponseFlow`), growing transcripts (`TranscriptLog`), the caller's audio (`CallerInput`), tool calls already
+reported. Not in here: sockets, time, logs. The names of the switched-off beta are read too, for compatible servers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from roomkit.providers.openai import items
+from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, SampleAligner, audio_of
+from roomkit.providers.openai.caller_input import CallerInput
+from roomkit.providers.openai.events import Json, object_of, objects_of, parse, text_of, usage_of
+from roomkit.providers.openai.faults import ACTIVE_RESPONSE, fault_of, is_benign
+from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponseParams
+from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
+from roomkit.providers.openai.transcripts import TranscriptLog
+from roomkit.voice.realtime.dialect import (
+    AskForResponse,
+    Audio,
+    BeginInput,
+    CancelResponse,
+    Command,
+    CommitInput,
+    Decoded,
+    DeleteItem,
+    InjectImage,
+    InjectText,
+    InputCommitted,
+    InputPaused,
+    LinkConfig,
+    LinkReady,
+    ProviderEvent,
+    RecallToolCall,
+    ResponseDone,
+    ResponseStarted,
+    ResponseStatus,
+    SendAudio,
+    Speak,
+    SpeechStarted,
+    SpeechStopped,
+    ToolCall,
+    ToolResult,
+    TranscriptFailed,
+    TruncateOutput,
+    UpdateSession,
+)
+from roomkit.voice.wires.port import WireMessage
+
+_STATUSES: Final[dict[str, ResponseStatus]] = {
+    "completed": "completed",
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "incomplete": "incomplete",
+}
+_NOTHING: Final = Decoded()
+
+
+class OpenAIDialect:
+    """One socket's worth of OpenAI Realtime."""
+
+    def __init__(self) -> None:
+        self._responses = ResponseFlow()
+        self._transcripts = TranscriptLog()
+        self._input = CallerInput()
+        self._deltas = DeltaReader()
+        self._aligner = SampleAligner()
+        self._reported_calls: set[str] = set()
+        self._last_event_number = 0
+        self._opening_id = ""
+        self._is_open = False
+        self._has_spoken = False
+
+    # --- what we say --------------------------------------------------------------------------------------------
+
+    def open(self, config: LinkConfig) -> list[WireMessage]:
+        """See `Dialect.open`: the session's set-up, sent without waiting for ``session.created``."""
+        message = self._session_update(config)
+        self._opening_id = self._event_id(self._last_event_number)
+        return [message]
+
+    def encode(self, command: Command) -> list[WireMessage]:
+        """See `Dialect.encode`."""
+        if type(command) is SendAudio:  # fifty a second, and four times faster than a pattern
+            return [self._input.append(command.pcm)]
+        match command:
+            case SendAudio(pcm):  # a subclass, if somebody makes one
+                return [self._input.append(pcm)]
+            case InputPaused():
+                silence = self._input.pause()
+                return [] if silence is None else [silence]
+            case BeginInput():
+                return self._begin_input()
+            case CommitInput():
+                return self._commit_input()
+            case CancelResponse(response_id):
+                return self._cancel(response_id)
+            case AskForResponse(instructions):
+                return self._ask(PLAIN if instructions is None else {"instructions": instructions})
+            case Speak(text):
+                return self._ask(items.exact_speech(text))
+            case UpdateSession(config):
+                return [self._session_update(config)]
+            case _:
+                return self._encode_item(command)
+
+    def _encode_item(
+        self, command: TruncateOutput | DeleteItem | InjectText | InjectImage | RecallToolCall | ToolResult
+    ) -> list[WireMessage]:
+        match command:
+            case TruncateOutput(item_id, audio_end_ms):
+                heard = {"item_id": item_id, "content_index": 0, "audio_end_ms": max(1, audio_end_ms)}
+                return [self._message("conversation.item.truncate", heard)]
+            case DeleteItem(item_id):
+                return [self._message("conversation.item.delete", {"item_id": item_id})]
+            case InjectText(text, role, silent):
+                return self._add(items.message_item(role, text), asks=not silent)
+            case InjectImage(data, mime_type, silent):
+                return self._add(items.image_item(data, mime_type), asks=not silent)
+            case RecallToolCall(call_id, name, arguments):
+                return self._add(items.call_item(call_id, name, arguments), asks=False)
+            case ToolResult(call_id=call_id, output=output, asks=asks):
+                return self._add(items.result_item(call_id, output), asks=asks)
+
+    def _begin_input(self) -> list[WireMessage]:
+        if not self._input.turns.manual:
+            return []
+        self._input.emptied()
+        return [self._message("input_audio_buffer.clear")]
+
+    def _commit_input(self) -> list[WireMessage]:
+        if not self._input.can_commit():
+            return []
+        self._input.emptied()
+        return [self._message("input_audio_buffer.commit"), *self._ask(PLAIN)]
+
+    def _cancel(self, response_id: str) -> list[WireMessage]:
+        self._responses.withdraw()
+        active_id = self._responses.active_id
+        if not self._responses.is_in_flight or (response_id and active_id and response_id != active_id):
+            return []
+        return [self._message("response.cancel", {"response_id": active_id} if active_id else {})]
+
+    def _add(self, item: dict[str, Any], *, asks: bool) -> list[WireMessage]:
+        message = self._message("conversation.item.create", {"item": item})
+        return [message, *self._ask(PLAIN)] if asks else [message]
+
+    def _ask(self, params: ResponseParams) -> list[WireMessage]:
+        self._responses.ask(params)
+        return self._due_request()
+
+    def _due_request(self) -> list[WireMessage]:
+        params = self._responses.next_request(self._event_id(self._last_event_number + 1))
+        if params is None:
+            return []
+        return [self._message("response.create", {"response": params} if params else {})]
+
+    def _session_update(self, config: LinkConfig) -> WireMessage:
+        # naming a voice after the first audio makes the service refuse the whole update
+        session = session_object(config, with_voice=not self._has_spoken)
+        self._input.turns = turn_policy(config)
+        return self._message("session.update", {"session": session})
+
+    def _message(self, kind: str, fields: Json = {}) -> str:  # noqa: B006 -- never changed
+        self._last_event_number += 1
+        event = {"type": kind, "event_id": self._event_id(self._last_event_number), **fields}
+        return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+    @staticmethod
+    def _event_id(number: int) -> str:
+        return f"rk_{number}"
+
+    # --- what we hear -------------------------------------------------------------------------------------------
+
+    def decode(self, message: WireMessage) -> Decoded:
+        """See `Dialect.decode`."""
+        if isinstance(message, str) and (audio := self._deltas.read(message)) is not None:
+            return self._heard(audio)
+        event = parse(message)
+        kind = text_of(event, "type")
+        if kind in AUDIO_DELTA_TYPES:
+            return self._heard(audio_of(event))
+        handler = self._HANDLERS.get(kind)
+        return _NOTHING if handler is None else handler(self, event)
+
+    def _heard(self, audio: Audio) -> Decoded:
+        self._has_spoken = True
+        if self._aligner.has_rest or len(audio.pcm) & 1:
+            audio = self._aligner.aligned(audio)
+        return Decoded((audio,))
+
+    def _session_updated(self, event: Json) -> Decoded:
+        if self._is_open:
+            return _NOTHING
+        self._is_open = True
+        session_id = text_of(object_of(event, "session"), "id")
+        return Decoded((LinkReady(RATE_HZ, RATE_HZ, session_id or None),))
+
+    def _speech_started(self, event: Json) -> Decoded:
+        self._input.speech_started()
+        return Decoded((SpeechStarted(text_of(event, "item_id")),))
+
+    def _speech_stopped(self, event: Json) -> Decoded:
+        self._input.speech_stopped()
+        return Decoded((SpeechStopped(text_of(event, "item_id")),))
+
+    def _committed(self, event: Json) -> Decoded:
+        self._input.emptied()
+        return Decoded((InputCommitted(text_of(event, "item_id")),))
+
+    def _caller_words(self, event: Json) -> Decoded:
+        return _maybe(self._transcripts.grew("user", text_of(event, "item_id"), text_of(event, "delta")))
+
+    def _caller_said(self, event: Json) -> Decoded:
+        return _maybe(self._transcripts.finished("user", text_of(event, "item_id"), text_of(event, "transcript")))
+
+    def _caller_unheard(self, event: Json) -> Decoded:
+        item_id = text_of(event, "item_id")
+        self._transcripts.abandoned(item_id)
+        return Decoded((TranscriptFailed(item_id, fault_of(object_of(event, "error")).code),))
+
+    def _agent_words(self, event: Json) -> Decoded:
+        ids = text_of(event, "item_id"), text_of(event, "delta"), text_of(event, "response_id")
+        return _maybe(self._transcripts.grew("assistant", *ids))
+
+    def _agent_said(self, event: Json) -> Decoded:
+        text = text_of(event, "transcript") or text_of(event, "text")
+        ids = text_of(event, "item_id"), text, text_of(event, "response_id")
+        return _maybe(self._transcripts.finished("assistant", *ids))
+
+    def _call_complete(self, event: Json) -> Decoded:
+        return _maybe(self._tool_call(event, text_of(event, "response_id")))
+
+    def _tool_call(self, call: Json, response_id: str) -> ToolCall | None:
+        call_id, name = text_of(call, "call_id"), text_of(call, "name")
+        if not call_id or not name or call_id in self._reported_calls:
+            return None  # without its name it is told again in `response.done`
+        self._reported_calls.add(call_id)
+        return ToolCall(call_id, name, text_of(call, "arguments"), response_id)
+
+    def _response_created(self, event: Json) -> Decoded:
+        response_id = text_of(object_of(event, "response"), "id")
+        self._responses.created(response_id)
+        return Decoded((ResponseStarted(response_id),))
+
+    def _response_done(self, event: Json) -> Decoded:
+        response = object_of(event, "response")
+        response_id = text_of(response, "id")
+        status = _STATUSES.get(text_of(response, "status"), "completed")
+        details = object_of(response, "status_details")
+        error = object_of(details, "error")
+        events: list[ProviderEvent] = [*self._transcripts.response_done(response_id)]
+        if status == "completed":  # the arguments of a cut answer may be half
+            calls = [item for item in objects_of(response, "output") if text_of(item, "type") == "function_call"]
+            events += [call for item in calls if (call := self._tool_call(item, response_id)) is not None]
+        reason = fault_of(error).code if error else text_of(details, "reason")
+        events.append(ResponseDone(response_id, status, usage_of(response), reason))
+        if status == "failed" and error:
+            events.append(fault_of(error))
+        self._responses.done(response_id)
+        return Decoded(tuple(events), tuple(self._due_request()))
+
+    def _error(self, event: Json) -> Decoded:
+        error = object_of(event, "error")
+        cause = text_of(error, "event_id")
+        is_busy = text_of(error, "code") == ACTIVE_RESPONSE
+        was_request = self._responses.refused(cause, is_busy=is_busy)
+        if (was_request and is_busy) or is_benign(error):
+            return _NOTHING
+        refuses_session = not self._is_open and cause in (self._opening_id, "")
+        return Decoded((fault_of(error, refuses_session=refuses_session),), tuple(self._due_request()))
+
+    _HANDLERS: ClassVar[dict[str, Callable[[OpenAIDialect, Json], Decoded]]] = {
+        "session.updated": _session_updated,
+        "input_audio_buffer.speech_started": _speech_started,
+        "input_audio_buffer.speech_stopped": _speech_stopped,
+        "input_audio_buffer.committed": _committed,
+        "conversation.item.input_audio_transcription.delta": _caller_words,
+        "conversation.item.input_audio_transcription.completed": _caller_said,
+        "conversation.item.input_audio_transcription.failed": _caller_unheard,
+        "response.created": _response_created,
+        "response.output_audio_transcript.delta": _agent_words,
+        "response.output_audio_transcript.done": _agent_said,
+        "response.output_text.delta": _agent_words,
+        "response.output_text.done": _agent_said,
+        "response.function_call_arguments.done": _call_complete,
+        "response.done": _response_done,
+        "error": _error,
+        # names of the beta
+        "response.audio_transcript.delta": _agent_words,
+        "response.audio_transcript.done": _agent_said,
+        "response.text.delta": _agent_words,
+        "response.text.done": _agent_said,
+    }
+
+
+def _maybe(event: ProviderEvent | None) -> Decoded:
+    return _NOTHING if event is None else Decoded((event,))

@@ -1,0 +1,66 @@
+"""Reading server events that may be anything: JSON objects in, plain values out, never an exception but `WireError`.
+
+A wrong type counts as absent. Not in here: what an event means (`dialect`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from roomkit.errors import WireError
+from roomkit.voice.wires.port import WireMessage
+
+Json = Mapping[str, Any]
+"""A JSON object as it came: only its being an object is known."""
+
+_MAX_USAGE_DEPTH = 4
+_MAX_COUNT = 1e15
+"""No session counts that far; also keeps NaN, infinity and integers no float can hold out of our sums."""
+
+
+def parse(message: WireMessage) -> Json:
+    """The event in a wire message.
+
+    Raises:
+        WireError: It is no JSON object.
+    """
+    try:
+        event = json.loads(message)
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise WireError(f"a message of {len(message)} characters is not JSON", code="not_json") from error
+    if not isinstance(event, dict):
+        raise WireError(f"a message of {len(message)} characters is no JSON object", code="not_an_object")
+    return event
+
+
+def text_of(event: Json, key: str) -> str:
+    """The string at ``key``, or ``""``."""
+    value = event.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def object_of(event: Json, key: str) -> Json:
+    """The object at ``key``, or an empty one."""
+    value = event.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(event: Json, key: str) -> list[Json]:
+    """The objects in the list at ``key``."""
+    value = event.get(key)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def usage_of(response: Json) -> dict[str, float]:
+    """The counts of a response, nested ones by dotted path: ``input_token_details.audio_tokens``."""
+    return dict(_counts(object_of(response, "usage"), "", 0))
+
+
+def _counts(counts: Json, prefix: str, depth: int) -> Iterator[tuple[str, float]]:
+    for key, value in counts.items():
+        if isinstance(value, dict) and depth < _MAX_USAGE_DEPTH:
+            yield from _counts(value, f"{prefix}{key}.", depth + 1)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_COUNT:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,123 @@
+"""When to redial a provider, and whether redialling can help at all: pure policy.
+
+Two questions, answered as values. `CloseMap`: what does this vendor mean by that close code or HTTP status?
+`ReconnectPolicy`: how long until the next attempt, or is it over? Time and randomness are arguments. Not in here:
+sockets (`wire`), timers and the replay of the conversation (`roomkit.voice.session`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from roomkit.errors import ProviderError, ProviderLostError, ProviderRefusedError, RealtimeConnectionError
+from roomkit.voice.wires.port import WireClosed, WireRefused
+
+REFUSING_STATUSES: Final[frozenset[int]] = frozenset({400, 401, 402, 403, 404, 405, 410, 422, 426})
+"""Upgrade answers that the same request gets again; 408, 429 and 5xx pass with time."""
+
+REFUSING_CLOSES: Final[Mapping[int, str]] = {
+    1003: "unsupported_data",
+    1007: "invalid_payload",
+    1008: "policy_violation",
+}
+"""RFC 6455 §7.4.1 codes that blame what we sent; sending it again changes nothing."""
+
+_SECRET: Final = re.compile(r"\b(?:(?:sk|ek|rk|xai|xi)[-_]|AIza|Bearer\s+)[\w*.+/=-]{4,}")
+_MAX_REASON_CHARS: Final = 200
+
+
+def redacted(words: str) -> str:
+    """A peer's words on one line, cut to 200 characters, without anything shaped like a key."""
+    return _SECRET.sub("<key>", " ".join(words.split()))[:_MAX_REASON_CHARS]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no link: a code for programs, a sentence for people, and whether another dial may help."""
+
+    code: str
+    reason: str
+    retryable: bool
+
+    def as_error(self, vendor: str) -> RealtimeConnectionError:
+        """The exception for somebody who waits for the link."""
+        kind = ProviderLostError if self.retryable else ProviderRefusedError
+        return kind(f"{vendor}: {self.reason}", code=self.code, retryable=self.retryable)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMap:
+    """What one vendor means by its close codes and HTTP answers.
+
+    Attributes:
+        refusing_closes: Close codes after which redialling is pointless, with our code for each.
+        refusing_statuses: HTTP statuses of the upgrade that are a no for good.
+        status_hints: What the developer should look at, by HTTP status.
+    """
+
+    refusing_closes: Mapping[int, str] = field(default_factory=lambda: REFUSING_CLOSES)
+    refusing_statuses: frozenset[int] = REFUSING_STATUSES
+    status_hints: Mapping[int, str] = field(default_factory=dict)
+
+    def of_close(self, closed: WireClosed) -> Failure:
+        """What a close of an accepted socket means."""
+        code = self.refusing_closes.get(closed.code)
+        said = f": {redacted(closed.reason)}" if closed.reason else ""
+        return Failure(code or str(closed.code), f"the connection was closed ({closed.code}){said}", code is None)
+
+    def of_refusal(self, refused: WireRefused) -> Failure:
+        """What an upgrade that failed means; status 0 is a network that did not answer."""
+        if not refused.status:
+            return Failure("unreachable", f"could not be reached: {redacted(refused.detail)}", True)
+        hint = self.status_hints.get(refused.status) or redacted(refused.detail)
+        retryable = refused.status not in self.refusing_statuses
+        return Failure(
+            f"http_{refused.status}", f"the connection was refused (HTTP {refused.status}): {hint}", retryable
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReconnectPolicy:
+    """Jittered exponential back-off within a budget of attempts and of time.
+
+    The caller is on the line meanwhile: the first attempt comes at once, later ones spread out so that a vendor that
+    comes back is not met by every session in the same instant ("full jitter").
+
+    Attributes:
+        first_delay_ms: Upper bound of the wait before the second attempt; doubles from there.
+        max_delay_ms: Upper bound of any wait.
+        max_attempts: Dials before giving up.
+        budget_ms: No attempt begins later than this after the link was lost.
+    """
+
+    first_delay_ms: float = 250.0
+    max_delay_ms: float = 5_000.0
+    max_attempts: int = 8
+    budget_ms: float = 30_000.0
+
+    def delay_ms(self, failed_attempts: int, elapsed_ms: float, random: float) -> float | None:
+        """Milliseconds until the next attempt, or ``None``: give up.
+
+        Args:
+            failed_attempts: Dials that failed since the link was lost; 0 for the first.
+            elapsed_ms: Time since the link was lost.
+            random: Uniform in [0, 1).
+        """
+        if failed_attempts >= self.max_attempts or elapsed_ms >= self.budget_ms:
+            return None
+        if failed_attempts == 0:
+            return 0.0
+        # min() on the exponent too: 2.0 ** 1100 would overflow where somebody allows endless attempts
+        ceiling_ms = min(self.max_delay_ms, self.first_delay_ms * 2.0 ** min(failed_attempts - 1, 32))
+        delay_ms = ceiling_ms * random
+        return delay_ms if elapsed_ms + delay_ms < self.budget_ms else None
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether dialling again may help after ``error`` (what `open_link` raised, or a timeout of our own)."""
+    if isinstance(error, ProviderError):
+        return error.retryable
+    return isinstance(error, TimeoutError | OSError)
