@@ -49,8 +49,6 @@ class ChannelBase:
 
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
         """See `roomkit.core.ports.Channel.on_binding_changed`."""
-        return None
 
     async def close(self) -> None:
         """End everything the channel runs. Idempotent."""
-        return None

@@ -20,8 +20,7 @@ NOBODY = "none"
 def write_refusal(binding: ChannelBinding | None, direction: ChannelDirection) -> str | None:
     """Why what comes from a binding may not enter the room; ``None`` if it may (R-0003-2, R-0003-3).
 
-    Args:
-        direction: The event's. What an agent says *to* a channel's people (outbound) is not stopped by their mute.
+    ``direction`` is the event's: what an agent says *to* a channel's people (outbound) is not stopped by their mute.
     """
     if binding is None:
         return "not_attached"
@@ -54,10 +53,9 @@ def admits(visibility: str, channel_id: str, category: ChannelCategory) -> bool:
 def narrowed(first: str, second: str, categories: Mapping[str, ChannelCategory]) -> str:
     """The visibility that admits exactly what both admit (R-0003-6).
 
-    Args:
-        categories: Of the room's channels; a channel that is not among them is admitted by no category.
+    ``categories`` are those of the room's channels; a channel that is not among them is admitted by neither.
     """
-    if first == second or second == EVERYONE:
+    if second in (first, EVERYONE):
         return first
     if first == EVERYONE:
         return second

@@ -60,7 +60,7 @@ class FrameworkEvents:
     def _tell(self, listener: FrameworkListener, event: FrameworkEvent) -> None:
         try:
             result = listener(event)
-        except Exception:  # noqa: BLE001 -- a user's function; it must not stop what it was told about
+        except Exception:  # a user's function; it must not stop what it was told about
             logger.warning("listener of framework event %s failed", event.type, exc_info=True)
             return
         if inspect.iscoroutine(result):

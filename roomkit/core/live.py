@@ -1,0 +1,133 @@
+"""Rooms as they are now: the state that permissions are read from, kept in memory and loaded from the store.
+
+Not in here: who may change it (`bindings`, `rooms`, `participants`) and the timeline (the store's). Invariant: one
+`LiveRoom` a room; what it says is true at once, before the store has heard of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from roomkit.errors import NotFoundError
+from roomkit.models.channel import ChannelBinding
+from roomkit.models.context import RoomContext
+from roomkit.models.enums import ChannelCategory
+from roomkit.models.event import RoomEvent
+from roomkit.models.participant import Participant
+from roomkit.models.room import Room
+from roomkit.store.base import ConversationStore
+
+if TYPE_CHECKING:
+    from roomkit.models.delivery import InboundResult
+
+RECENT_EVENTS = 50
+"""Events a hook can look back on without asking the store."""
+
+
+class LiveRoom:
+    """One room's present state.
+
+    Attributes:
+        in_flight: By idempotency key: the result everybody who sent the same message waits for.
+        detached: Channels taken out on purpose; they come back only when attached on purpose.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        bindings: list[ChannelBinding],
+        participants: list[Participant],
+        recent: list[RoomEvent],
+    ) -> None:
+        self.room = room
+        self.bindings = {binding.channel_id: binding for binding in bindings}
+        self.participants = {participant.id: participant for participant in participants}
+        self.recent = deque(recent, maxlen=RECENT_EVENTS)
+        self.in_flight: dict[str, asyncio.Future[InboundResult]] = {}
+        self.detached: set[str] = set()
+
+    @property
+    def id(self) -> str:
+        """The room's id."""
+        return self.room.id
+
+    @property
+    def categories(self) -> dict[str, ChannelCategory]:
+        """What each attached channel does in the room."""
+        return {channel_id: binding.category for channel_id, binding in self.bindings.items()}
+
+    def context(self) -> RoomContext:
+        """A snapshot for hooks and channels."""
+        return RoomContext(
+            room=self.room,
+            bindings=tuple(self.bindings.values()),
+            participants=tuple(self.participants.values()),
+            recent_events=tuple(self.recent),
+        )
+
+    def remember(self, event: RoomEvent) -> None:
+        """Take in an event that was just stored."""
+        self.recent.append(event)
+        self.room = self.room.model_copy(update={"event_count": (event.index or 0) + 1})
+
+
+class LiveRooms:
+    """All rooms somebody has used since the kit began."""
+
+    def __init__(self, store: ConversationStore) -> None:
+        self._store = store
+        self._rooms: dict[str, LiveRoom] = {}
+        self._loading: dict[str, asyncio.Future[LiveRoom | None]] = {}
+
+    def peek(self, room_id: str) -> LiveRoom | None:
+        """The room if it is in memory; never waits."""
+        return self._rooms.get(room_id)
+
+    async def get(self, room_id: str) -> LiveRoom:
+        """The room.
+
+        Raises:
+            NotFoundError: There is no such room.
+        """
+        live = self._rooms.get(room_id) or await self._load(room_id)
+        if live is None:
+            raise NotFoundError(f"there is no room {room_id!r}: create it with create_room")
+        return live
+
+    async def add(self, room: Room) -> LiveRoom | None:
+        """Store a new room; ``None`` if its id is taken."""
+        if not await self._store.add_room(room):
+            return None
+        return self._rooms.setdefault(room.id, LiveRoom(room, [], [], []))
+
+    async def _load(self, room_id: str) -> LiveRoom | None:
+        """Read a room once, however many ask at the same time; a failure is everybody's."""
+        if (loading := self._loading.get(room_id)) is not None:
+            return await asyncio.shield(loading)
+        loading = self._loading[room_id] = asyncio.get_running_loop().create_future()
+        try:
+            live = await self._read(room_id)
+            if live is not None:
+                live = self._rooms.setdefault(room_id, live)
+            loading.set_result(live)
+            return live
+        except BaseException as error:
+            loading.set_exception(error if isinstance(error, Exception) else NotFoundError("loading was cancelled"))
+            loading.exception()  # nobody else may be waiting for it
+            raise
+        finally:
+            del self._loading[room_id]
+
+    async def _read(self, room_id: str) -> LiveRoom | None:
+        room = await self._store.room(room_id)
+        if room is None:
+            return None
+        recent = await self._store.events(room_id, newest_first=True, limit=RECENT_EVENTS)
+        return LiveRoom(
+            room,
+            await self._store.bindings(room_id),
+            await self._store.participants(room_id),
+            recent[::-1],
+        )

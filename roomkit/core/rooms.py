@@ -1,0 +1,133 @@
+"""The life of rooms: created, closed, archived. Closing is live: every channel of the room is told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from roomkit.clock import Clock
+from roomkit.core.bindings import Bindings
+from roomkit.core.framework import FrameworkEvents
+from roomkit.core.hooks import HookEngine, HookRegistry, Scope
+from roomkit.core.live import LiveRoom, LiveRooms
+from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError
+from roomkit.models.enums import HookTrigger, RoomStatus
+from roomkit.models.room import Room, RoomTimers
+from roomkit.store.base import ConversationStore
+
+
+class Rooms:
+    """All rooms of a kit."""
+
+    def __init__(
+        self,
+        rooms: LiveRooms,
+        bindings: Bindings,
+        store: ConversationStore,
+        registry: HookRegistry,
+        hooks: HookEngine,
+        framework: FrameworkEvents,
+        clock: Clock,
+    ) -> None:
+        self._rooms = rooms
+        self._bindings = bindings
+        self._store = store
+        self._registry = registry
+        self._hooks = hooks
+        self._framework = framework
+        self._clock = clock
+
+    async def create(
+        self,
+        room_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        organization_id: str | None = None,
+        timers: RoomTimers | None = None,
+    ) -> Room:
+        """Make a room.
+
+        Raises:
+            ConfigError: The id is taken.
+        """
+        now = self._clock.wall()
+        room = Room(
+            id=self._clock.new_id("room") if room_id is None else room_id,
+            organization_id=organization_id,
+            metadata=metadata or {},
+            timers=timers or RoomTimers(),
+            created_at=now,
+            updated_at=now,
+        )
+        live = await self._rooms.add(room)
+        if live is None:
+            raise ConfigError(f"there is a room {room.id!r} already")
+        self._announce(live, HookTrigger.ON_ROOM_CREATED)
+        return live.room
+
+    async def ensure(self, room_id: str) -> Room:
+        """The room, made if missing; see `roomkit.core.ports.ChannelHost.ensure_room`."""
+        try:
+            live = await self._rooms.get(room_id)
+        except NotFoundError:
+            try:
+                return await self.create(room_id)
+            except ConfigError:  # somebody made it in the meantime
+                live = await self._rooms.get(room_id)
+        if not live.room.is_open:
+            raise AccessDeniedError(f"room {room_id!r} is {live.room.status}")
+        return live.room
+
+    async def get(self, room_id: str) -> Room:
+        """The room.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return (await self._rooms.get(room_id)).room
+
+    async def close(self, room_id: str) -> Room:
+        """End a conversation: nothing enters any more, voice sessions end at once. Idempotent."""
+        live = await self._rooms.get(room_id)
+        if not live.room.is_open:
+            return live.room
+        room = await self._end(live, RoomStatus.CLOSED)
+        self._announce(live, HookTrigger.ON_ROOM_CLOSED)
+        self._registry.forget_room(room_id)
+        return room
+
+    async def archive(self, room_id: str) -> Room:
+        """Put a conversation away; one that was open is closed first."""
+        await self.close(room_id)
+        return await self._end(await self._rooms.get(room_id), RoomStatus.ARCHIVED)
+
+    async def update_metadata(self, room_id: str, metadata: dict[str, Any]) -> Room:
+        """Merge into a room's metadata."""
+        live = await self._rooms.get(room_id)
+        return await self._put(live, metadata={**live.room.metadata, **metadata})
+
+    async def list(
+        self,
+        *,
+        organization_id: str | None = None,
+        status: RoomStatus | None = None,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> list[Room]:
+        """Rooms in the order of their creation."""
+        return await self._store.rooms(organization_id=organization_id, status=status, offset=offset, limit=limit)
+
+    async def _end(self, live: LiveRoom, status: RoomStatus) -> Room:
+        was_open = live.room.is_open
+        closed_at = live.room.closed_at or self._clock.wall()
+        live.room = live.room.model_copy(update={"status": status, "closed_at": closed_at})
+        if was_open:
+            self._bindings.tell_channels_closed(live)
+        return await self._put(live)
+
+    async def _put(self, live: LiveRoom, **changes: Any) -> Room:
+        live.room = room = live.room.model_copy(update={**changes, "updated_at": self._clock.wall()})
+        await self._store.put_room(room)
+        return room
+
+    def _announce(self, live: LiveRoom, trigger: HookTrigger) -> None:
+        self._hooks.tell(trigger, live.room, Scope(live.id), live.context)
+        self._framework.emit(trigger.removeprefix("on_"), room_id=live.id)
