@@ -1,0 +1,1 @@
+"""Speech to text: the contract (`base`) and local engines, one file each."""

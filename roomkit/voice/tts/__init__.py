@@ -1,0 +1,1 @@
+"""Text to speech: the contract (`base`) and local engines, one file each."""

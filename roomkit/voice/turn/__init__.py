@@ -1,0 +1,1 @@
+"""Turn-taking policies: pure, fed with what a VAD and a recogniser say."""

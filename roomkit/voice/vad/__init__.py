@@ -1,0 +1,1 @@
+"""Voice activity detection: the contract (`base`) and local engines, one file each."""

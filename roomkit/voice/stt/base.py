@@ -1,0 +1,62 @@
+"""Speech to text as a contract: one utterance in, what was said out, with guesses on the way.
+
+Not in here: engines, and deciding when an utterance begins or ends (`roomkit.voice.turn`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What an engine made of an utterance (so far).
+
+    Attributes:
+        text: The words as one would write them. ``""``: speech, but nothing the engine knows. ``None``: no speech.
+        confidence: 0 (a guess) to 1; 0 without text.
+    """
+
+    text: str | None
+    confidence: float = 0.0
+
+
+NOTHING_HEARD = Recognition(None)
+
+
+class Utterance(Protocol):
+    """One stretch of one caller's speech on its way through an engine. Loop-thread only; ends by one of the last two."""
+
+    def feed(self, pcm: bytes) -> None:
+        """Take the next piece, PCM16 LE mono at the engine's ``rate_hz``, whole samples; never waits."""
+
+    def so_far(self) -> Recognition:
+        """The newest guess; never waits, so it may lag what was fed."""
+
+    async def finish(self) -> Recognition:
+        """No more audio will come: the final word.
+
+        Raises:
+            ProviderError: The engine failed.
+        """
+
+    def abandon(self) -> None:
+        """The result is not wanted; releases the engine. Idempotent, allowed after `finish`."""
+
+
+class SpeechToText(Protocol):
+    """An engine; holds models, never a caller's state, and serves any number of utterances at once."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Sample rate it listens at."""
+
+    async def warm(self) -> None:
+        """Load what is slow to load, off the loop. Idempotent; `open` works without, only later."""
+
+    def open(self) -> Utterance:
+        """Begin an utterance; never waits."""
+
+    async def close(self) -> None:
+        """Release models and threads. Idempotent."""
