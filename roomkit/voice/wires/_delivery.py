@@ -66,14 +66,13 @@ class Delivery:
             self._close(1011, "internal error")
 
     def stop(self) -> None:
-        """We are closing: what still comes is dropped."""
+        """We are closing: what still comes is dropped, and what was held too."""
         self._is_closing = True
 
     def closed(self, closed: WireClosed) -> None:
         """The wire is gone; only the first call counts."""
         if self._closed is not None:
             return
-        self._is_closing = True
         self._closed = closed
         if self._on_close is None:
             return

@@ -11,7 +11,7 @@ from typing import Any
 
 from roomkit._aio import Supervisor
 from roomkit.voice.wires.limits import MAX_BUFFERED_BYTES
-from roomkit.voice.wires.listener import UpgradeRequest
+from roomkit.voice.wires.listener import Refusal, UpgradeRequest
 from roomkit.voice.wires.port import MAX_MESSAGE_BYTES, WireClosed, WireMessage
 from roomkit.voice.wires.queued import QueuedWire
 
@@ -90,3 +90,19 @@ def upgrade_request(scope: Scope) -> UpgradeRequest:
         headers=headers,
         client=(str(client[0]), int(client[1])) if client else None,
     )
+
+
+async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Answer an upgrade with an HTTP error; 403 with no words where the server cannot say more."""
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        await respond(send, refusal, prefix="websocket.http.response")
+    else:
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})
+
+
+async def respond(send: Send, refusal: Refusal, *, prefix: str = "http.response") -> None:
+    """Answer with an HTTP status and a line of text."""
+    body = refusal.detail.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{prefix}.start", "status": refusal.status, "headers": headers})
+    await send({"type": f"{prefix}.body", "body": body})

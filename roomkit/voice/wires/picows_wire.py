@@ -180,7 +180,8 @@ class PicowsWire(WSListener):
 
     def _finish(self, end: WireClosed) -> None:
         self._end = end
-        self._delivery.stop()
+        if end.by_us:
+            self._delivery.stop()
         self._watch.cancel()
         self.clear_audio()
         loop = asyncio.get_running_loop()

@@ -138,7 +138,8 @@ class QueuedWire:
 
     def _finish(self, end: WireClosed) -> None:
         self._end = end
-        self._delivery.stop()
+        if end.by_us:
+            self._delivery.stop()
         self._watch.cancel()
         self._outbox.clear_audio()
         self._outbox.wake()
