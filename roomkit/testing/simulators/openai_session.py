@@ -1,0 +1,311 @@
+"""One connection to the simulated OpenAI Realtime server: what it answers to each client event. Pure.
+
+Messages and the time go in, server events come out; there is no event loop and no socket. It refuses what the real
+server refuses. It says nothing of its own accord: what the model "says" is told it by a script (`openai_director`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import heapq
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from roomkit.testing.simulators.openai_answers import Answers
+from roomkit.testing.simulators.openai_conversation import Conversation, Event, Item, Refused
+from roomkit.testing.simulators.openai_ear import Ear, Started
+from roomkit.testing.simulators.openai_response import Call, Speech
+from roomkit.testing.simulators.openai_rules import Refusal, check, unsupported
+from roomkit.testing.simulators.openai_tables import CLIENT_EVENTS, default_session, default_turn_detection
+from roomkit.testing.simulators.steps import Turn
+
+APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
+"""Of audio in one append; the vendor's limit."""
+COMMIT_MINIMUM_MS: Final = 100
+SESSION_LIMIT_MS: Final = 60 * 60 * 1000
+EXPIRY_REASON: Final = "Your session hit the maximum duration of 60 minutes."
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The connection ends: with a closing frame, or without one if the code is 1006."""
+
+    code: int
+    reason: str = ""
+
+
+Output = Event | str | bytes | Close
+"""What leaves the server: an event still to be written as JSON, a message as it is, or the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A turn the caller took, and the item it became."""
+
+    turn: Turn
+    item_id: str
+
+
+class OpenAISimulatorSession:
+    """The protocol state of one connection.
+
+    Args:
+        new_id: Makes ids: ``new_id("item")`` gives ``"item_…"``.
+        model: From the URL.
+        now_ms: Loop time of the connection.
+        wall_s: The same moment as seconds since 1970.
+
+    Attributes:
+        session: The session object as the server would show it.
+        conversation: The items.
+        answers: The responses.
+        heard: The caller's turns that nobody took note of yet, oldest first.
+    """
+
+    def __init__(self, *, new_id: Callable[[str], str], model: str, now_ms: float, wall_s: float) -> None:
+        self._new_id = new_id
+        self._out: list[Output] = []
+        self._expires_ms = now_ms + SESSION_LIMIT_MS
+        self._later: list[tuple[float, int, str, dict[str, Any]]] = []
+        self._later_count = 0
+        self._ear = Ear()
+        self._speech_item_id = ""
+        self.is_over = False
+        self.session = default_session(new_id("sess"), model, int(wall_s) + SESSION_LIMIT_MS // 1000)
+        self.conversation = Conversation()
+        self.answers = Answers(self.emit, self.conversation, new_id, self.session)
+        self.heard: deque[Heard] = deque()
+        self.emit("session.created", session=deepcopy(self.session))
+
+    @property
+    def id(self) -> str:
+        return str(self.session["id"])
+
+    @property
+    def due_ms(self) -> float | None:
+        """Loop time at which `wake` has something to do."""
+        if self.is_over:
+            return None
+        times_ms = [self._expires_ms, self.answers.due_ms, self._later[0][0] if self._later else None]
+        return min(one for one in times_ms if one is not None)
+
+    def take(self) -> list[Output]:
+        """What is to be sent; empties it."""
+        out, self._out = self._out, []
+        return out
+
+    def receive(self, message: str | bytes, now_ms: float) -> Event | None:
+        """Handle one message of the client.
+
+        Returns:
+            The event if it was accepted, `None` if it was refused (then an ``error`` event is on its way).
+        """
+        if self.is_over:
+            return None
+        event, refusal = _parsed(message)
+        if refusal is None:
+            try:
+                self._handle(event, now_ms)
+            except Refused as refused:
+                refusal = refused.refusal
+        if refusal is None:
+            return event
+        event_id = event.get("event_id")
+        self.refuse(refusal, event_id if isinstance(event_id, str) else None)
+        return None
+
+    def wake(self, now_ms: float) -> None:
+        """Do what has become due."""
+        while self._later and self._later[0][0] <= now_ms:
+            _, _, type_, fields = heapq.heappop(self._later)
+            self.emit(type_, **fields)
+        self.answers.wake(now_ms)
+        if now_ms >= self._expires_ms and not self.is_over:
+            self.refuse(Refusal("session_expired", EXPIRY_REASON))
+            self.close(1001, EXPIRY_REASON)
+
+    def emit(self, type: str, /, **fields: Any) -> None:  # noqa: A002 -- the wire's own word
+        """Send a server event."""
+        self._out.append({"type": type, "event_id": self._new_id("event"), **fields})
+
+    def emit_at(self, at_ms: float, type: str, /, **fields: Any) -> None:  # noqa: A002 -- the wire's own word
+        """Send a server event at a later loop time."""
+        self._later_count += 1
+        heapq.heappush(self._later, (at_ms, self._later_count, type, fields))
+
+    def send_raw(self, message: Mapping[str, Any] | str | bytes) -> None:
+        """Send something that need not be an event."""
+        self._out.append(dict(message) if isinstance(message, Mapping) else message)
+
+    def refuse(self, refusal: Refusal, event_id: str | None = None) -> None:
+        """Send an ``error`` event."""
+        inside = {"type": refusal.type, "code": refusal.code, "message": refusal.message, "param": refusal.param}
+        self.emit("error", error={**inside, "event_id": event_id})
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the connection after what was said so far."""
+        if not self.is_over:
+            self.is_over = True
+            self._out.append(Close(code, reason))
+
+    def answer(self, parts: Sequence[Speech | Call], now_ms: float) -> None:
+        """Say this in the oldest response that has nothing to say yet."""
+        self.answers.fill(parts, now_ms)
+
+    def _handle(self, event: Event, now_ms: float) -> None:
+        match event["type"]:
+            case "input_audio_buffer.append":
+                self._append(event["audio"])
+            case "input_audio_buffer.commit":
+                self._commit_by_client()
+            case "input_audio_buffer.clear":
+                self._ear.empty()
+                self.emit("input_audio_buffer.cleared")
+            case "session.update":
+                self._update(event["session"])
+            case "response.create":
+                self._create_response(event.get("response") or {})
+            case "response.cancel":
+                self.answers.cancel("client_cancelled", event.get("response_id"))
+            case "output_audio_buffer.clear":
+                text = "'output_audio_buffer.clear' is for WebRTC and SIP; on a WebSocket the client owns playback."
+                raise Refused("invalid_value", text, "type")
+            case _:
+                self._edit_conversation(event, now_ms)
+
+    def _edit_conversation(self, event: Event, now_ms: float) -> None:
+        match event["type"]:
+            case "conversation.item.create":
+                self._create_item(event["item"], event.get("previous_item_id"), now_ms)
+            case "conversation.item.retrieve":
+                self.emit("conversation.item.retrieved", item=self.conversation.show(event["item_id"]))
+            case "conversation.item.delete":
+                self.conversation.delete(event["item_id"])
+                self.emit("conversation.item.deleted", item_id=event["item_id"])
+            case "conversation.item.truncate":
+                cut = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
+                self.conversation.truncate(**cut)
+                self.emit("conversation.item.truncated", **cut)
+
+    def _update(self, wanted: Mapping[str, Any]) -> None:
+        model, output = self.session["model"], self.session["audio"]["output"]
+        if wanted.get("model", model) != model:
+            raise Refused("invalid_value", f"The model of a session is fixed: '{model}'.", "session.model")
+        self._require_voice(wanted.get("audio", {}).get("output", {}), "session")
+        audio = wanted.get("audio", {})
+        self.session.update({key: value for key, value in wanted.items() if key != "audio"})
+        self.session["audio"]["input"].update(audio.get("input", {}))
+        output.update(audio.get("output", {}))
+        if detection := audio.get("input", {}).get("turn_detection"):
+            self.session["audio"]["input"]["turn_detection"] = default_turn_detection(detection["type"]) | detection
+        for side in ("input", "output"):
+            if self.session["audio"][side]["format"]["type"] == "audio/pcm":
+                self.session["audio"][side]["format"] = {"type": "audio/pcm", "rate": 24000}
+        self.emit("session.updated", session=deepcopy(self.session))
+
+    def _require_voice(self, output: Mapping[str, Any], where: str) -> None:
+        voice = self.session["audio"]["output"]["voice"]
+        if self.conversation.has_assistant_audio and output.get("voice", voice) != voice:
+            text = "Cannot update a conversation's voice if assistant audio is present."
+            raise Refused("cannot_update_voice", text, f"{where}.audio.output.voice")
+
+    def _create_response(self, wishes: Mapping[str, Any]) -> None:
+        self._require_voice(wishes.get("audio", {}).get("output", {}), "response")
+        self.answers.create(wishes)
+
+    def _create_item(self, body: Event, previous_item_id: str | None, now_ms: float) -> None:
+        if body["type"] == "function_call_output":
+            self.conversation.require_call(body["call_id"])
+        shown = {key: value for key, value in body.items() if key != "object"}
+        shown = {"id": self._new_id("item"), **shown}
+        if body["type"] == "function_call":
+            shown = {"call_id": self._new_id("call"), **shown}
+        if body["type"] in ("message", "function_call"):
+            shown = {"status": "completed", **shown}
+        for part in shown.get("content", []):
+            part.pop("audio", None)
+        before = self.conversation.add(Item(shown), previous_item_id)
+        for type_ in ("conversation.item.added", "conversation.item.done"):
+            self.emit(type_, item=deepcopy(shown), previous_item_id=before)
+        if body.get("role") == "user":
+            self.heard.append(Heard("text", shown["id"]))
+
+    def _append(self, audio: str) -> None:
+        pcm = _decoded(audio)
+        input_ = self.session["audio"]["input"]
+        detection = input_["turn_detection"]
+        for noticed in self._ear.append(pcm, input_["format"]["type"], detection):
+            if isinstance(noticed, Started):
+                self._speech_item_id = self._new_id("item")
+                where = {"item_id": self._speech_item_id, "audio_start_ms": noticed.audio_start_ms}
+                self.emit("input_audio_buffer.speech_started", **where)
+                if detection["interrupt_response"] and self.answers.active is not None:
+                    self.answers.cancel("turn_detected")
+            else:
+                where = {"item_id": self._speech_item_id, "audio_end_ms": noticed.audio_end_ms}
+                self.emit("input_audio_buffer.speech_stopped", **where)
+                self._commit("speech")
+                if detection["create_response"]:
+                    self._answer_by_itself()
+
+    def _answer_by_itself(self) -> None:
+        try:
+            self.answers.create({})
+        except Refused as refused:  # interrupt_response is off and the last answer still runs
+            self.refuse(refused.refusal)
+
+    def _commit_by_client(self) -> None:
+        buffered_ms = self._ear.buffered_ms
+        if buffered_ms < COMMIT_MINIMUM_MS:
+            text = (
+                f"Error committing input audio buffer: buffer too small. Expected at least {COMMIT_MINIMUM_MS}ms of "
+                f"audio, but buffer only has {buffered_ms:.2f}ms of audio."
+            )
+            raise Refused("input_audio_buffer_commit_empty", text)
+        self._commit("commit")
+
+    def _commit(self, turn: Turn) -> None:
+        self._ear.empty()
+        item_id, self._speech_item_id = self._speech_item_id or self._new_id("item"), ""
+        content = [{"type": "input_audio", "transcript": None}]
+        body = {"id": item_id, "type": "message", "status": "completed", "role": "user", "content": content}
+        before = self.conversation.add(Item(body))
+        self.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=before)
+        for type_ in ("conversation.item.added", "conversation.item.done"):
+            self.emit(type_, item=deepcopy(body), previous_item_id=before)
+        self.heard.append(Heard(turn, item_id))
+
+
+def _parsed(message: str | bytes) -> tuple[Event, Refusal | None]:
+    """The event, and why it cannot be one."""
+    if isinstance(message, bytes):
+        return {}, Refusal(None, "Binary messages are not supported: send JSON events as text messages.")
+    try:
+        event = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}, Refusal("invalid_json", "The message is not valid JSON.")
+    if not isinstance(event, dict):
+        return {}, Refusal("invalid_type", "An event is a JSON object.")
+    type_ = event.get("type")
+    if type_ is None:
+        return event, Refusal("missing_required_parameter", "Missing required parameter: 'type'.", "type")
+    if not isinstance(type_, str) or type_ not in CLIENT_EVENTS:
+        return event, unsupported(type_, CLIENT_EVENTS, "type")
+    return event, check(CLIENT_EVENTS[type_], event, "")
+
+
+def _decoded(audio: str) -> bytes:
+    try:
+        pcm = base64.b64decode(audio, validate=True)
+    except (binascii.Error, ValueError):
+        text = "Invalid 'audio'. Expected base64-encoded audio bytes but got an invalid value."
+        raise Refused("invalid_value", text, "audio") from None
+    if len(pcm) > APPEND_LIMIT_BYTES:
+        text = f"Invalid 'audio': {len(pcm)} bytes in one event, at most {APPEND_LIMIT_BYTES} are accepted."
+        raise Refused("string_above_max_length", text, "audio")
+    return pcm
