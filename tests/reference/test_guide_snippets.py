@@ -15,7 +15,7 @@ import pytest
 
 from roomkit import RoomKit, Tool
 from roomkit.channels import RealtimeVoiceChannel
-from roomkit.models.enums import SessionState
+from roomkit.models.session import SessionState
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from tests import snippets
 
