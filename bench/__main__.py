@@ -1,0 +1,79 @@
+"""``python -m bench``: measure every server and the parts, print one table. Under three minutes on two cores.
+
+``--quick`` leaves out the ramp; names choose servers (``python -m bench own picows``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+import uvloop
+
+from bench.process import CORES, LOAD_CORE, ROOT, ServerProcess
+from bench.provider import Provider
+from bench.scenario import SESSIONS, Figures, Scenario
+from bench.serve import KINDS
+from bench.table import render, servers_table
+
+STARTS = 3
+
+
+async def measure(kind: str, *, ramp: bool) -> Figures:
+    """One server, start to end."""
+    provider = Provider()
+    await provider.listen()
+    starts_ms = []
+    for _ in range(STARTS - 1):
+        with ServerProcess(kind, provider.port) as server:
+            starts_ms.append(server.start_ms)
+    with ServerProcess(kind, provider.port) as server:
+        figures = await Scenario(server, provider).run(ramp=ramp)
+    figures.start_ms = statistics.median([*starts_ms, figures.start_ms])
+    return figures
+
+
+def import_ms() -> float:
+    """What ``import roomkit`` takes in a fresh interpreter: the median of five."""
+    code = "import time; t = time.perf_counter(); import roomkit; print((time.perf_counter() - t) * 1000)"
+    runs = [subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) for _ in range(5)]
+    return statistics.median(float(run) for run in runs)
+
+
+def machine() -> str:
+    """One line on where the figures come from."""
+    load = os.getloadavg()[0]
+    return f"{platform.machine()}, {len(CORES)} cores, Python {platform.python_version()}, load {load:.1f} at the start"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("servers", nargs="*", choices=[[], *KINDS], help="which servers; all without a name")
+    parser.add_argument("--quick", action="store_true", help="no ramp")
+    parser.add_argument("--no-parts", action="store_true", help="servers only")
+    options = parser.parse_args()
+    began = time.perf_counter()
+    print(f"{machine()}; {SESSIONS} sessions, 24 kHz, 20 ms frames, both directions steady\n", flush=True)
+    os.sched_setaffinity(0, {LOAD_CORE})
+    # A collection would be a pause of the clock that both ends share.
+    gc.disable()
+    columns = {}
+    for kind in options.servers or KINDS:
+        columns[kind] = uvloop.run(measure(kind, ramp=not options.quick))
+        print(f"  {kind} measured, {time.perf_counter() - began:.0f} s so far", flush=True)
+    print("\n" + servers_table(columns) + "\n", flush=True)
+    if not options.no_parts:
+        parts = subprocess.check_output([sys.executable, "-m", "bench.parts"], cwd=ROOT, text=True)
+        rows = [["part", "figure", "unit"], ["import roomkit", f"{import_ms():.0f}", "ms"]]
+        print(render(rows + [line.split("\t") for line in parts.splitlines()]))
+    print(f"\n{time.perf_counter() - began:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()
