@@ -12,7 +12,16 @@ from copy import deepcopy
 from typing import Any, Protocol
 
 from roomkit.testing.simulators.openai_conversation import Conversation, Item, Refused
-from roomkit.testing.simulators.openai_response import Call, Response, Speech, Status, chunks_of, part_of, words_of
+from roomkit.testing.simulators.openai_response import (
+    Call,
+    Response,
+    Speech,
+    Status,
+    chunks_of,
+    part_of,
+    words_before,
+    words_of,
+)
 
 
 class Emit(Protocol):
@@ -127,10 +136,8 @@ class Answers:
         chunks = chunks_of(speech, response.audio_type)
         words = words_of(speech.text)
         where = self._where(response)
-        total = max(1, len(chunks))
         for index, (chunk, duration_ms) in enumerate(chunks):
-            # Words lead the sound, as they do on the wire: twice as fast, so all are out half-way through.
-            for word in words[2 * index * len(words) // total : 2 * (index + 1) * len(words) // total]:
+            for word in words_before(words, index, len(chunks)):
                 self._say_word("response.output_audio_transcript.delta", response, word)
             self._emit("response.output_audio.delta", **where, delta=chunk)
             item.audio_ms += duration_ms

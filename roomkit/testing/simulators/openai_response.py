@@ -117,6 +117,12 @@ def words_of(text: str) -> list[str]:
     return [first, *(f" {word}" for word in others)] if first else []
 
 
+def words_before(words: Sequence[str], index: int, count: int) -> Sequence[str]:
+    """The words sent before audio chunk ``index`` of ``count``: they lead the sound, and are all out half-way."""
+    start, end = (min(len(words), -(-2 * at * len(words) // count)) for at in (index, index + 1))
+    return words[start:end]
+
+
 def part_of(kind: str, text: str) -> dict[str, Any]:
     """A content part, which keeps the short type names of the beta (items have the long ones)."""
     return {"type": "audio", "transcript": text} if kind == "audio" else {"type": "text", "text": text}

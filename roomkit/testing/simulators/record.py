@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-TOLD: Final = ("item_id", "response_id", "call_id", "name", "audio_start_ms", "audio_end_ms", "code", "status")
+TOLD: Final = ("id", "item_id", "response_id", "call_id", "name", "audio_start_ms", "audio_end_ms", "code", "status")
 """Fields a log line repeats: what ties events together. Never words, which may be long or private."""
 
 HOLDERS: Final = ("response", "item", "error")
