@@ -159,7 +159,7 @@ def test_silence_begins_and_stays_silent() -> None:
     converter = Resampler(24_000, 16_000)
 
     assert converter.feed(bytes(960)) == bytes(640)
-    assert converter.flush() == bytes(2 * 24)
+    assert converter.flush() == bytes(2 * 20)
 
 
 def test_flush_brings_the_tail_and_leaves_the_object_as_new() -> None:
