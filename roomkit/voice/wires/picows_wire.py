@@ -97,9 +97,11 @@ class PicowsWire(WSListener):
         self._watch = StallWatch(policy, lambda: self.buffered_bytes, self._give_up)
         self._accepted(self)
 
-    def on_ws_frame(self, _: WSTransport, frame: WSFrame) -> None:
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """One frame, in the parser's own buffer: taken out before this returns."""
         kind = frame.msg_type
+        if transport.is_close_frame_sent and kind is not _CLOSE:
+            return  # picows refused a frame (too big, against the protocol), yet hands over what follows and the rest
         if frame.fin and kind is _BINARY and not self._fragments:
             self._delivery.message(frame.get_payload_as_bytes())
         elif frame.fin and kind is _TEXT and not self._fragments:
