@@ -1,0 +1,1 @@
+"""What people open: the demo server and its page, and a caller that plays a recording to it."""

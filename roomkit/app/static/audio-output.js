@@ -1,0 +1,127 @@
+/**
+ * Two ways to play the agent's voice, one shape: push(pcm16), clear(epoch), close(), and a report of what was played.
+ *
+ * `WorkletOutput` plays on the audio thread. `SourceOutput` schedules plain buffer sources, for origins where browsers
+ * hide AudioWorklet (not https, not localhost). Invariant: reports of one epoch never go back.
+ */
+
+const PREBUFFER_MS = 50;
+const REPORT_MS = 50;
+
+/** Opens the better of the two. `onReport({playedMs, epoch, bufferedMs, underruns, level, isEmpty})`. */
+export async function openOutput(rateHz, onReport) {
+  const context = new AudioContext({ sampleRate: rateHz, latencyHint: "interactive" });
+  if (context.state === "suspended") context.resume();
+  if (!context.audioWorklet) return new SourceOutput(context, rateHz, onReport);
+  await context.audioWorklet.addModule(new URL("playback-worklet.js", import.meta.url));
+  return new WorkletOutput(context, rateHz, onReport);
+}
+
+class WorkletOutput {
+  constructor(context, rateHz, onReport) {
+    this.kind = "worklet";
+    this.context = context;
+    this.node = new AudioWorkletNode(context, "roomkit-playback", {
+      numberOfInputs: 0,
+      outputChannelCount: [1],
+      processorOptions: { prebufferMs: PREBUFFER_MS },
+    });
+    this.node.port.onmessage = ({ data }) =>
+      onReport({
+        playedMs: (data.samples / rateHz) * 1000,
+        epoch: data.epoch,
+        bufferedMs: (data.buffered / rateHz) * 1000,
+        underruns: data.underruns,
+        level: data.level,
+        isEmpty: data.isEmpty,
+      });
+    this.node.connect(context.destination);
+  }
+
+  push(pcm) {
+    this.node.port.postMessage(pcm.buffer, [pcm.buffer]);
+  }
+
+  clear(epoch) {
+    this.node.port.postMessage({ type: "clear", epoch });
+  }
+
+  async close() {
+    this.node.port.onmessage = null;
+    this.node.disconnect();
+    await this.context.close();
+  }
+}
+
+class SourceOutput {
+  constructor(context, rateHz, onReport) {
+    this.kind = "sources";
+    this.context = context;
+    this.rateHz = rateHz;
+    this.onReport = onReport;
+    this.pieces = []; // {source, startS, endS}, in order
+    this.doneMs = 0;
+    this.endS = 0;
+    this.epoch = 0;
+    this.underruns = 0;
+    this.peak = 0;
+    this.timer = setInterval(() => this.report(), REPORT_MS);
+  }
+
+  push(pcm) {
+    const buffer = this.context.createBuffer(1, pcm.length, this.rateHz);
+    const channel = buffer.getChannelData(0);
+    for (let i = 0; i < pcm.length; i += 1) {
+      channel[i] = pcm[i] / 32768;
+      this.peak = Math.max(this.peak, Math.abs(channel[i]));
+    }
+    const source = this.context.createBufferSource();
+    source.buffer = buffer;
+    source.connect(this.context.destination);
+    const now = this.context.currentTime;
+    if (this.endS < now) {
+      this.endS = now + PREBUFFER_MS / 1000;
+      this.underruns += 1;
+    }
+    source.start(this.endS);
+    this.pieces.push({ source, startS: this.endS, endS: this.endS + buffer.duration });
+    this.endS += buffer.duration;
+  }
+
+  clear(epoch) {
+    for (const { source } of this.pieces) source.stop();
+    this.pieces = [];
+    this.doneMs = 0;
+    this.endS = 0;
+    this.epoch = epoch;
+    this.send(0);
+  }
+
+  report() {
+    if (this.pieces.length === 0) return;
+    const now = this.context.currentTime;
+    while (this.pieces.length > 0 && this.pieces[0].endS <= now) {
+      const { startS, endS } = this.pieces.shift();
+      this.doneMs += (endS - startS) * 1000;
+    }
+    const current = this.pieces[0];
+    this.send(this.doneMs + (current ? Math.max(0, now - current.startS) * 1000 : 0));
+  }
+
+  send(playedMs) {
+    this.onReport({
+      playedMs,
+      epoch: this.epoch,
+      bufferedMs: Math.max(0, this.endS - this.context.currentTime) * 1000,
+      underruns: this.underruns,
+      level: this.pieces.length > 0 ? this.peak : 0,
+      isEmpty: this.pieces.length === 0,
+    });
+    this.peak *= 0.8;
+  }
+
+  async close() {
+    clearInterval(this.timer);
+    await this.context.close();
+  }
+}

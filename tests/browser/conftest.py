@@ -1,0 +1,97 @@
+"""Chromium for the browser tests: one for the module, a fresh page for each test, and no error on its console."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+Launch = Callable[..., Browser]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[BrowserType]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="module")
+def launch(chromium: BrowserType) -> Iterator[Launch]:
+    """Starts a Chromium; ``microphone`` is a WAV file that its fake microphone plays once."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.fail("no Chromium on the PATH: apt-get install chromium")
+    started: list[Browser] = []
+
+    def start(microphone: Path | None = None) -> Browser:
+        fake = [] if microphone is None else [f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+        started.append(chromium.launch(executable_path=executable, args=[*FLAGS, *fake]))
+        return started[-1]
+
+    yield start
+    for browser in started:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Launch) -> Browser:
+    return launch()
+
+
+class Watched:
+    """A page and whatever it complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def start(self, microphone: bool = True) -> None:
+        """As a click on the page would."""
+        self.page.evaluate("(microphone) => roomkitVoice.start({microphone})", microphone)
+
+    def eventually(self, true: Callable[[], Any], what: str, timeout_ms: int = 10_000) -> None:
+        """Wait, with the page going on, until ``true`` says so."""
+        for _ in range(timeout_ms // 20):
+            if true():
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"it never came to pass that {what}")
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    watching = Watched(page)
+    yield watching
+    page.close()
+    assert watching.complaints == []
