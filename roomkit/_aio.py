@@ -1,7 +1,7 @@
 """Who owns a task: the `Supervisor`, for whatever outlives the call that began it.
 
 Inside a session an `asyncio.TaskGroup` owns the tasks. Everywhere else a task is started here, has a name, and is
-cancelled and awaited when its owner closes. This is the only `create_task` in the tree (ruff TID251 sees to it).
+cancelled and awaited when its owner closes (`unless` owns its two for as long as it is awaited). This is the only `create_task` in the tree (ruff TID251 sees to it).
 """
 
 from __future__ import annotations
@@ -68,6 +68,28 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(task.get_name(), error)
+
+
+class StoppedError(Exception):
+    """What was awaited was given up, because the event it was bound to was set."""
+
+
+async def unless(stop: asyncio.Event, coro: Coroutine[Any, Any, T]) -> T:
+    """Await ``coro``, unless ``stop`` is set first: then it is cancelled, awaited, and `StoppedError` raised.
+
+    Cancelling the caller cancels ``coro``; nothing is left behind either way.
+    """
+    work = asyncio.create_task(coro, name="unless:work")
+    stopping = asyncio.create_task(stop.wait(), name="unless:stop")
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise StoppedError
+    finally:
+        work.cancel()
+        stopping.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
 
 
 def _log_failure(name: str, error: BaseException) -> None:

@@ -1,0 +1,1 @@
+"""What can be measured of a conversation: latency records; metrics and traces follow."""

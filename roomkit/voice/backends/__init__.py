@@ -1,0 +1,1 @@
+"""Transports: how audio and messages reach a caller."""

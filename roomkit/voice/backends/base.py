@@ -6,6 +6,7 @@ session talks to links only. Not in here: pacing (the session paces, a link send
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class ClientSink(Protocol):
     """Where a transport link delivers, on the loop's thread, in order; never waits, never raises."""
 
     def on_audio(self, pcm: bytes) -> None:
-        """A piece of the caller's voice: PCM16 LE mono at the link's ``input_rate_hz``, any length, odd bytes included."""
+        """A piece of the caller's voice: PCM16 LE mono at the link's ``input_rate_hz``, any length, odd ones too."""
 
     def on_event(self, event: ClientEvent) -> None:
         """Anything but audio."""
@@ -112,7 +113,7 @@ class TransportLink(Protocol):
 
     @property
     def lead_ms(self) -> float | None:
-        """Most agent audio the client may hold ahead of its playback; ``None``: the session's default; ``inf``: unpaced."""
+        """Most agent audio the client may hold ahead; ``None``: the session's default; ``inf``: unpaced."""
 
     @property
     def buffered_ms(self) -> float:
@@ -157,7 +158,20 @@ class VoiceBackend(ABC):
         self._connect_callback = callback
         return callback
 
-    def connection_metadata(self, connection: Any) -> Mapping[str, Any]:  # noqa: ARG002 -- a contract with a default
+    async def _client_connected(self, connection: Any) -> bool:
+        """For transports: tell the application. Returns False when nobody registered.
+
+        Raises:
+            Exception: Whatever the application's callback raises.
+        """
+        if self._connect_callback is None:
+            return False
+        result = self._connect_callback(connection)
+        if inspect.isawaitable(result):
+            await result
+        return True
+
+    def connection_metadata(self, connection: Any) -> Mapping[str, Any]:
         """What ``authenticate`` returned for this connection; merged into the session's metadata."""
         return {}
 
@@ -172,4 +186,4 @@ class VoiceBackend(ABC):
 
     async def close(self) -> None:
         """Stop listening and drop every connection. Idempotent."""
-        return None
+        return

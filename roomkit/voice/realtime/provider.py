@@ -60,7 +60,7 @@ class RealtimeVoiceProvider(ABC):
         """The profile's name."""
         return self.profile.name
 
-    def turn_policy(self, config: LinkConfig) -> TurnPolicy:  # noqa: ARG002 -- for vendors that let the config decide
+    def turn_policy(self, config: LinkConfig) -> TurnPolicy:
         """How turns go under ``config``."""
         return TurnPolicy()
 
@@ -78,4 +78,4 @@ class RealtimeVoiceProvider(ABC):
 
     async def close(self) -> None:
         """Release what the provider holds beside its links (connection pools). Idempotent."""
-        return None
+        return

@@ -1,0 +1,1 @@
+"""The session engine: one caller's live conversation, one idea a file."""

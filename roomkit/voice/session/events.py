@@ -1,0 +1,383 @@
+"""What happens in a session: provider and client events, sorted onto the media lane and the conversation lane.
+
+Audio, interruption and gates act at once; words, hooks and room events are queued, in the wire's order. Not in here:
+links and life (`engine`), what the words become (`conversation`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from roomkit.clock import Clock
+from roomkit.core.ports import RoomPort
+from roomkit.models.enums import HookTrigger
+from roomkit.models.session import EndReason, VoiceSession
+from roomkit.models.voice import AudioLevelEvent, BargeInEvent, DtmfEvent, SpeechEvent, TurnEvent
+from roomkit.telemetry.latency import TurnLatency
+from roomkit.voice.audio.level import level
+from roomkit.voice.audio.playback import PlayedItem
+from roomkit.voice.backends.base import (
+    ClientDigit,
+    ClientEvent,
+    ClientGone,
+    ClientGoodbye,
+    ClientInterrupt,
+    ClientMuted,
+    ClientPlayback,
+    ClientText,
+    ClientTurn,
+    TransportLink,
+)
+from roomkit.voice.realtime.dialect import (
+    Audio,
+    BeginInput,
+    Command,
+    CommitInput,
+    DeleteItem,
+    InputCommitted,
+    Interrupted,
+    LinkLost,
+    LinkReady,
+    ProviderEvent,
+    ProviderFault,
+    ResponseDone,
+    ResponseStarted,
+    Role,
+    SpeechStarted,
+    SpeechStopped,
+    ToolCall,
+    ToolCallCancelled,
+    ToolResult,
+    Transcript,
+    TranscriptFailed,
+)
+from roomkit.voice.realtime.profile import TurnPolicy
+from roomkit.voice.session import messages
+from roomkit.voice.session.conversation import Conversation
+from roomkit.voice.session.lane import Lane
+from roomkit.voice.session.links import OpenLink
+from roomkit.voice.session.media import Cut, Media
+from roomkit.voice.session.settings import SessionSettings
+from roomkit.voice.session.tools import ToolCalls
+from roomkit.voice.session.turns import interrupts
+
+
+class SessionHost(Protocol):
+    """What the events of a session need of the session that has them."""
+
+    @property
+    def view(self) -> VoiceSession: ...
+    @property
+    def settings(self) -> SessionSettings: ...
+    @property
+    def port(self) -> RoomPort: ...
+    @property
+    def clock(self) -> Clock: ...
+    def tell_client(self, message: messages.Message) -> None: ...
+    def send(self, command: Command) -> None: ...
+    def start_task(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]: ...
+    def end(self, reason: EndReason) -> None: ...
+    def client_gone(self) -> None: ...
+    def provider_lost(self, lost: LinkLost) -> None: ...
+    def typed(self, text: str) -> Awaitable[None]: ...
+    def report(self, code: str, message: str) -> None: ...
+
+
+class SessionEvents:
+    """The two lanes of one session, joined.
+
+    Args:
+        host: The session.
+        lane: Its conversation lane.
+        client: The client's link.
+    """
+
+    def __init__(self, host: SessionHost, lane: Lane, client: TransportLink) -> None:
+        self._host = host
+        self._lane = lane
+        self._policy = TurnPolicy()
+        self._turn: TurnLatency | None = None
+        self._heard_from_ms = 0.0
+        self._agent_is_speaking = False
+        self._owes_answer = False
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._quiet_waiters: list[asyncio.Future[None]] = []
+        self.media = Media(
+            client,
+            host.settings,
+            on_first=self._first_audio_left,
+            on_overflow=lambda: host.report("output_overflow", "the agent's audio ran too far ahead and was cut"),
+            on_input_level=lambda pcm: self._level("input", HookTrigger.ON_INPUT_AUDIO_LEVEL, pcm),
+            on_output_level=lambda pcm: self._level("output", HookTrigger.ON_OUTPUT_AUDIO_LEVEL, pcm),
+        )
+        self.conversation = Conversation(
+            host.view,
+            host.settings,
+            host.port,
+            host.clock,
+            send=host.tell_client,
+            unheard_ms=self.media.output.unheard_ms,
+            when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
+            on_blocked=self._blocked,
+            wake_at=self._wake_at,
+        )
+        self.tools = ToolCalls(
+            host.view,
+            host.port,
+            start_task=host.start_task,
+            settings=lambda: host.settings,
+            on_result=self._tool_answered,
+            on_busy=self._tools_are_busy,
+        )
+
+    # --- links ----------------------------------------------------------------------------------------------------
+
+    def attach(self, opened: OpenLink) -> None:
+        """A provider link is the session's from now on."""
+        self._policy = opened.provider.turn_policy(opened.config)
+        self.media.attach(opened)
+
+    def provider_lost(self) -> bool:
+        """The provider link is gone. Returns whether the caller is owed an answer."""
+        broken = bool(self.media.in_flight) or self._owes_answer
+        for response_id in self.media.in_flight:
+            self._lane.put(partial(self.conversation.response_done, response_id))
+            self.media.output.when_heard(response_id, self._answer_was_heard)
+        self.media.detach()
+        return broken and not self._agent_is_speaking
+
+    def permit(self, *, can_write: bool, can_read: bool) -> None:
+        """The binding's live permission; holds from the very next frame."""
+        self.media.stop_input("permission", not can_write)
+        self._after_cut(self.media.stop_output(not can_read))
+
+    async def wind_up(self) -> None:
+        """The session is over: what was heard is stored."""
+        cut = self.media.interrupt(by_provider=True)
+        self._lane.put(lambda: self.conversation.finish(cut.items, cut.response_ids))
+        await self._lane.settled()
+
+    def close(self) -> None:
+        """Stop every timer."""
+        self.media.output.close()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    async def quiet(self) -> None:
+        """Return when no answer is being made or heard."""
+        while self.media.in_flight or self.media.output.unheard_ms() > 0.0:
+            waiter = asyncio.get_running_loop().create_future()
+            self._quiet_waiters.append(waiter)
+            await waiter
+        await self.tools.settled()
+        await self._lane.settled()
+
+    # --- from the provider ----------------------------------------------------------------------------------------
+
+    def from_provider(self, event: ProviderEvent) -> None:  # noqa: C901, PLR0912 -- one flat table of events is the clearest form
+        """One event, in wire order."""
+        if type(event) is Audio:
+            if self._turn is not None and self._turn.first_provider_audio is None:
+                self._turn.mark("first_provider_audio", self._host.clock.now_ms())
+            self.media.output.feed(event)
+            return
+        conversation, put = self.conversation, self._lane.put
+        match event:
+            case Transcript(role="user"):
+                self._mark("first_transcript")
+                put(lambda: conversation.user_words(event), newest_of=_partial_key(event))
+            case Transcript():
+                put(lambda: conversation.agent_words(event), newest_of=_partial_key(event))
+            case SpeechStarted():
+                self._speech_started(event)
+            case SpeechStopped():
+                self._speech_stopped(event)
+            case InputCommitted(item_id):
+                self._owes_answer = self._policy.answers_by_itself
+                put(lambda: conversation.user_turn(item_id))
+            case TranscriptFailed(item_id):
+                put(lambda: conversation.no_user_words(item_id))
+            case ResponseStarted(response_id):
+                self._owes_answer = False
+                self.media.in_flight.add(response_id)
+            case ResponseDone():
+                self._response_done(event)
+            case Interrupted():
+                self._barge_in(by_provider=True)
+            case ToolCall():
+                put(lambda: self._tool_called(event))
+            case ToolCallCancelled(call_ids):
+                put(lambda: self._tools_cancelled(call_ids))
+            case ProviderFault(code, message):
+                put(lambda: self._host.report(code, message))
+            case LinkLost():
+                self._host.provider_lost(event)
+            case LinkReady() | Audio():
+                pass
+
+    def _speech_started(self, event: SpeechStarted) -> None:
+        if interrupts(self._policy, self.media.output.unheard_ms(), is_protected=False):
+            self._barge_in(by_provider=True)
+        self._host.tell_client(messages.speaking("user", True))
+        self._observe(HookTrigger.ON_SPEECH_START, SpeechEvent, item_id=event.item_id)
+
+    def _speech_stopped(self, event: SpeechStopped) -> None:
+        self._host.tell_client(messages.speaking("user", False))
+        self._observe(HookTrigger.ON_SPEECH_END, SpeechEvent, item_id=event.item_id)
+        if event.is_utterance:
+            self._turn = TurnLatency(self._host.clock.now_ms())
+            self._lane.put(lambda: self.conversation.user_turn(event.item_id))
+        else:
+            self._lane.put(lambda: self.conversation.no_user_words(event.item_id))
+
+    def _response_done(self, event: ResponseDone) -> None:
+        self.media.in_flight.discard(event.response_id)
+        self.media.output.forget(event.response_id)
+        self._lane.put(lambda: self.conversation.response_done(event.response_id))
+        self.media.output.when_heard(event.response_id, self._answer_was_heard)
+
+    # --- the agent's voice ----------------------------------------------------------------------------------------
+
+    def _first_audio_left(self, item: PlayedItem) -> None:
+        self._mark("first_audio_sent")
+        self._heard_from_ms = item.start_ms
+        if not self._agent_is_speaking:
+            self._agent_is_speaking = True
+            self._host.tell_client(messages.speaking("assistant", True))
+
+    def _answer_was_heard(self) -> None:
+        self._wake_quiet_waiters()
+        if self.media.in_flight or self.media.output.unheard_ms() > 0.0:
+            return
+        self._stopped_speaking()
+
+    def _stopped_speaking(self) -> None:
+        if not self._agent_is_speaking:
+            return
+        self._agent_is_speaking = False
+        self._host.tell_client(messages.speaking("assistant", False))
+        if (turn := self._turn) is not None and turn.first_audio_sent is not None:
+            self._turn = None
+            self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=turn.as_dict())
+
+    def _wake_quiet_waiters(self) -> None:
+        waiters, self._quiet_waiters = self._quiet_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _barge_in(self, *, by_provider: bool) -> None:
+        self._after_cut(self.media.interrupt(by_provider=by_provider))
+
+    def _after_cut(self, cut: Cut | None) -> None:
+        if cut is None:
+            return
+        self._wake_quiet_waiters()
+        self._stopped_speaking()
+        self._lane.put(lambda: self.conversation.cut(cut.items, cut.response_ids))
+        for response_id in sorted({item.response_id for item in cut.items}):
+            self._observe(HookTrigger.ON_BARGE_IN, BargeInEvent, response_id=response_id, heard_ms=cut.heard_ms)
+
+    def interrupt(self) -> None:
+        """Silence the agent because the application or the caller (not their voice) wants so."""
+        if self.media.output.unheard_ms() > 0.0 or self.media.in_flight:
+            self._barge_in(by_provider=False)
+
+    def _blocked(self, role: Role, item_id: str, response_id: str) -> None:
+        # What the caller may not say must not be answered, what the agent may not say must not be heard.
+        self.interrupt()
+        if role == "assistant":
+            self.media.output.drop(response_id)
+        elif item_id:
+            self._host.send(DeleteItem(item_id))
+
+    # --- tools ----------------------------------------------------------------------------------------------------
+
+    def _tool_called(self, call: ToolCall) -> None:
+        if self.tools.start(call, self.conversation.open_turn()):
+            self.conversation.history.called(call.call_id, call.name, call.arguments)
+
+    def _tools_cancelled(self, call_ids: tuple[str, ...]) -> None:
+        self.tools.cancel(call_ids)
+        for call_id in call_ids:
+            self.conversation.history.withdrawn(call_id)
+
+    def _tool_answered(self, result: ToolResult) -> None:
+        self.conversation.history.returned(result.call_id, result.output)
+        self._host.send(result)
+
+    def _tools_are_busy(self, is_busy: bool) -> None:
+        if self._host.settings.mute_on_tool_call or not is_busy:
+            self.media.stop_input("tool", is_busy)
+
+    # --- from the client ------------------------------------------------------------------------------------------
+
+    def from_client(self, event: ClientEvent) -> None:
+        """One event, in the client's order; audio goes to ``media.input.feed`` directly."""
+        match event:
+            case ClientPlayback(played_ms, epoch):
+                self._played(played_ms, epoch)
+            case ClientText(text):
+                self._lane.put(lambda: self._host.typed(text))
+            case ClientMuted(is_muted):
+                self.media.stop_input("client", is_muted)
+            case ClientInterrupt():
+                self.interrupt()
+            case ClientTurn(begins):
+                self._host.send(BeginInput() if begins else CommitInput())
+            case ClientDigit(digit):
+                self._observe(HookTrigger.ON_DTMF, DtmfEvent, digit=digit)
+            case ClientGoodbye():
+                self._host.end(EndReason.CLIENT_ENDED)
+            case ClientGone():
+                self._host.client_gone()
+
+    def _played(self, played_ms: float, epoch: int) -> None:
+        position_ms = self.media.output.reported(played_ms, epoch)
+        if position_ms is not None and position_ms > self._heard_from_ms and self._agent_is_speaking:
+            self._mark("first_audio_heard")
+
+    # --- details --------------------------------------------------------------------------------------------------
+
+    def new_turn(self) -> None:
+        """The caller's turn came as text: the time to the answer counts from now."""
+        self._turn = TurnLatency(self._host.clock.now_ms())
+
+    def _mark(self, name: str) -> None:
+        if self._turn is not None:
+            self._turn.mark(name, self._host.clock.now_ms())
+
+    def _observe(self, trigger: HookTrigger, event: Callable[..., object], **fields: object) -> None:
+        """Start a trigger's observers from the lane; the payload is built only when somebody listens."""
+        host = self._host
+        if host.port.listens(trigger):
+            payload = event(session=host.view, **fields)
+            self._lane.put(lambda: host.port.tell(trigger, payload))
+
+    def _level(self, direction: str, trigger: HookTrigger, pcm: bytes) -> None:
+        if not pcm or not self._host.port.listens(trigger):
+            return
+        rms_dbfs, peak_dbfs = level(pcm)
+        payload = AudioLevelEvent(
+            session=self._host.view,
+            direction="input" if direction == "input" else "output",
+            rms_dbfs=rms_dbfs,
+            peak_dbfs=peak_dbfs,
+        )
+        self._lane.put(lambda: self._host.port.tell(trigger, payload), newest_of=f"level:{direction}")
+
+    def _wake_at(self, at_ms: float) -> None:
+        def wake() -> None:
+            self._timers.discard(timer)
+            self._lane.put(self.conversation.publish_due)
+
+        timer = asyncio.get_running_loop().call_at(at_ms / 1000.0, wake)
+        self._timers.add(timer)
+
+
+def _partial_key(transcript: Transcript) -> str | None:
+    return None if transcript.is_final else f"{transcript.role}:{transcript.item_id}"

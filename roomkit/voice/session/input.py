@@ -1,0 +1,131 @@
+"""The caller's audio on its way to the provider: gate, alignment, resampling, hand-over. The sacred path.
+
+While no provider link is up the audio waits here, in order, bounded in milliseconds: the oldest is dropped and
+counted, for late speech is worse than lost speech. Nothing here waits, allocates a task, logs or takes a lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from roomkit.voice.audio.pcm import Alignment
+from roomkit.voice.audio.resample import Resampler, resampler
+from roomkit.voice.realtime.dialect import SendAudio
+from roomkit.voice.realtime.provider import ProviderLink
+
+MAX_HELD_MS = 10_000.0
+"""Caller audio kept while no provider link is up: about one long sentence."""
+
+LEVEL_INTERVAL_MS = 100.0
+"""How often a level is offered, in milliseconds of audio (about 10 a second)."""
+
+
+class InputPath:
+    """One session's audio from the client to the provider.
+
+    Args:
+        rate_hz: What the client's link delivers.
+        on_level: Offered a piece of audio about every 100 ms of it; decides by itself whether anybody listens.
+    """
+
+    def __init__(self, rate_hz: int, on_level: Callable[[bytes], None]) -> None:
+        self._on_level = on_level
+        self._until_level = 0.0
+        self._set_rate(rate_hz)
+        self._is_open = True
+        self._provider_rate_hz = rate_hz
+        self._alignment = Alignment()
+        self._resampler: Resampler | None = None
+        self._link: ProviderLink | None = None
+        self._held: deque[bytes] = deque()
+        self._held_bytes = 0
+        self._dropped_bytes = 0
+        self._gated_bytes = 0
+
+    @property
+    def dropped_ms(self) -> float:
+        """Caller audio lost because no provider link was up for too long."""
+        return self._dropped_bytes / self._bytes_per_ms
+
+    @property
+    def gated_ms(self) -> float:
+        """Caller audio kept from the provider by the gate (mute, access, tool running)."""
+        return self._gated_bytes / self._bytes_per_ms
+
+    @property
+    def held_ms(self) -> float:
+        """Caller audio waiting for a provider link."""
+        return self._held_bytes / self._bytes_per_ms
+
+    @property
+    def is_open(self) -> bool:
+        """The gate: whether what the caller says reaches the provider."""
+        return self._is_open
+
+    @is_open.setter
+    def is_open(self, is_open: bool) -> None:
+        self._is_open = is_open
+        if not is_open:
+            self._alignment = Alignment()
+
+    def feed(self, pcm: bytes) -> None:
+        """One piece from the client's socket; PCM16 LE mono of any length, odd bytes carried over."""
+        if not self._is_open:
+            self._gated_bytes += len(pcm)
+            return
+        pcm = self._alignment.feed(pcm)
+        self._until_level -= len(pcm)
+        if self._until_level <= 0:
+            self._until_level = self._level_bytes
+            self._on_level(pcm)
+        link = self._link
+        if link is None:
+            self._hold(pcm)
+            return
+        if self._resampler is not None:
+            pcm = self._resampler.feed(pcm)
+        if pcm:
+            link.send(SendAudio(pcm))
+
+    def attach(self, link: ProviderLink, rate_hz: int) -> None:
+        """A provider link is up: what waited goes first, in order.
+
+        Args:
+            link: Takes the audio from now on.
+            rate_hz: What it takes.
+        """
+        self._provider_rate_hz = rate_hz
+        self._resampler = resampler(self._rate_hz, rate_hz)
+        self._link = link
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        for pcm in held:
+            piece = self._resampler.feed(pcm) if self._resampler is not None else pcm
+            if piece:
+                link.send(SendAudio(piece))
+
+    def detach(self) -> None:
+        """The provider link is gone; hold from now on."""
+        self._link = None
+
+    def resample_from(self, rate_hz: int) -> None:
+        """The client came back on another link, which may sample at another rate."""
+        self._set_rate(rate_hz)
+        self._alignment = Alignment()
+        self._resampler = resampler(rate_hz, self._provider_rate_hz)
+
+    def _set_rate(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._bytes_per_ms = rate_hz * 2 / 1000.0
+        self._level_bytes = LEVEL_INTERVAL_MS * self._bytes_per_ms
+        self._until_level = self._level_bytes
+
+    def _hold(self, pcm: bytes) -> None:
+        if not pcm:
+            return
+        self._held.append(pcm)
+        self._held_bytes += len(pcm)
+        while self._held_bytes > MAX_HELD_MS * self._bytes_per_ms and len(self._held) > 1:
+            oldest = self._held.popleft()
+            self._held_bytes -= len(oldest)
+            self._dropped_bytes += len(oldest)

@@ -1,0 +1,129 @@
+"""The media lane of a session: both audio paths, their gates, and interruption. Synchronous throughout.
+
+From the socket read to the hand-over nothing waits. What an interruption means for the conversation is queued by the
+engine; what it means for the audio happens here, at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from roomkit.voice.audio.playback import HeardItem, PlayedItem
+from roomkit.voice.backends.base import TransportLink
+from roomkit.voice.realtime.dialect import Audio, CancelResponse, InputPaused, TruncateOutput
+from roomkit.voice.session.input import InputPath
+from roomkit.voice.session.links import OpenLink
+from roomkit.voice.session.output import OutputPath
+from roomkit.voice.session.settings import SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What an interruption threw away."""
+
+    items: list[HeardItem]
+    response_ids: set[str]
+
+    @property
+    def heard_ms(self) -> float:
+        """How much of the cut answer was heard."""
+        return sum(item.heard_ms for item in self.items)
+
+
+class Media:
+    """The two audio paths of one session.
+
+    Args:
+        on_first: The first piece of an item left for the client.
+        on_overflow: The provider sent more audio ahead than is kept; the rest of it was dropped.
+        on_input_level: Offered caller audio about 10 times a second.
+        on_output_level: Offered agent audio about 10 times a second.
+    """
+
+    def __init__(
+        self,
+        client: TransportLink,
+        settings: SessionSettings,
+        *,
+        on_first: Callable[[PlayedItem], None],
+        on_overflow: Callable[[], None],
+        on_input_level: Callable[[bytes], None],
+        on_output_level: Callable[[bytes], None],
+    ) -> None:
+        lead_ms = settings.lead_ms if client.lead_ms is None else client.lead_ms
+        self.input = InputPath(client.input_rate_hz, on_input_level)
+        self.output = OutputPath(client, lead_ms, on_first=on_first, on_overflow=on_overflow, on_level=on_output_level)
+        self.in_flight: set[str] = set()
+        self._input_stops: set[str] = set()
+        self._provider: OpenLink | None = None
+
+    def attach(self, opened: OpenLink) -> None:
+        """A provider link is up: caller audio that waited goes first."""
+        self._provider = opened
+        self.output.attach_provider(opened.ready.output_rate_hz)
+        self.input.attach(opened.link, opened.ready.input_rate_hz)
+
+    def attach_client(self, client: TransportLink) -> None:
+        """The client came back on another link."""
+        self.input.resample_from(client.input_rate_hz)
+        self.output.attach_client(client)
+
+    def detach(self) -> None:
+        """The provider link is gone; what it was saying will not be finished."""
+        self._provider = None
+        self.in_flight.clear()
+        self.input.detach()
+
+    def stop_input(self, reason: str, is_stopped: bool) -> None:
+        """Shut the input gate for a reason, or take that reason back; open when none is left."""
+        if is_stopped:
+            self._input_stops.add(reason)
+        else:
+            self._input_stops.discard(reason)
+        was_open = self.input.is_open
+        is_open = not self._input_stops
+        if is_open == was_open:
+            return
+        self.input.is_open = is_open
+        if not is_open and self._provider is not None:
+            self._provider.link.send(InputPaused())
+
+    def stop_output(self, is_stopped: bool) -> Cut | None:
+        """Shut or open the output gate; shutting silences what was already on its way."""
+        if self.output.is_open is not is_stopped:
+            return None
+        cut = self.interrupt(by_provider=False) if is_stopped else None
+        self.output.is_open = not is_stopped
+        return cut
+
+    def from_provider(self, audio: Audio) -> None:
+        """A piece of the agent's voice."""
+        self.output.feed(audio)
+
+    def interrupt(self, *, by_provider: bool) -> Cut:
+        """Silence the agent now: clear here and at the client, tell the provider what was heard.
+
+        Args:
+            by_provider: The provider cancels its running answer itself (its own VAD heard the caller).
+        """
+        items = self.output.cut()
+        response_ids = {item.response_id for item in items} | self.in_flight
+        for response_id in self.in_flight:
+            self.output.drop(response_id)
+        if self._provider is not None:
+            if self.in_flight and not by_provider:
+                self._provider.link.send(CancelResponse())
+            if self._provider.provider.profile.truncates:
+                self._truncate(items)
+        for response_id in response_ids - self.in_flight:
+            self.output.forget(response_id)
+        return Cut(items, response_ids)
+
+    def _truncate(self, items: list[HeardItem]) -> None:
+        assert self._provider is not None
+        for item in items:
+            if item.item_id:
+                # Never 0: vendors take that for "nothing was said" or refuse it; never beyond what was received.
+                heard_ms = max(1, int(min(item.heard_ms, item.received_ms)))
+                self._provider.link.send(TruncateOutput(item.item_id, heard_ms))

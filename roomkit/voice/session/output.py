@@ -1,0 +1,256 @@
+"""The agent's audio on its way to the caller: resampling, pacing, gate, hand-over; and what of it was heard.
+
+The gate is read as a frame *leaves*: closing it throws away what still waits. The pacer holds what the provider made
+faster than it is spoken, so that an interruption has little to call back. Not in here: whether to interrupt (`turns`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from roomkit.voice.audio.pacer import Lead
+from roomkit.voice.audio.pcm import Alignment
+from roomkit.voice.audio.playback import HeardItem, Playback, PlayedItem
+from roomkit.voice.audio.resample import Resampler, resampler
+from roomkit.voice.backends.base import TransportLink
+from roomkit.voice.realtime.dialect import Audio
+from roomkit.voice.session.input import LEVEL_INTERVAL_MS
+
+PIECE_MS = 40.0
+"""Longest piece handed over at once while pacing; a provider's chunk may hold seconds."""
+
+BURST_MS = 60.0
+"""The pacer wakes when this much may leave: fewer timers, and the client still holds over two thirds of its lead."""
+
+MAX_QUEUED_MS = 600_000.0
+"""Agent audio waiting beyond this (ten minutes) is cut and reported: no answer is that long."""
+
+HEARD_CHECK_MS = 20.0
+"""Shortest interval at which a waiter's answer is looked at again."""
+
+Piece = tuple[bytes, float, PlayedItem]
+
+
+class OutputPath:
+    """One session's audio from the provider to the client.
+
+    Args:
+        lead_ms: Most audio the client may hold beyond its playback.
+        on_first: The first piece of an item left for the client.
+        on_overflow: Audio beyond `MAX_QUEUED_MS` was dropped (called once an epoch).
+        on_level: Offered a piece of audio about every 100 ms of it.
+    """
+
+    def __init__(
+        self,
+        link: TransportLink,
+        lead_ms: float,
+        *,
+        on_first: Callable[[PlayedItem], None],
+        on_overflow: Callable[[], None],
+        on_level: Callable[[bytes], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._link = link
+        self._lead = Lead(lead_ms)
+        self._playback = Playback()
+        self._on_first = on_first
+        self._on_overflow = on_overflow
+        self._on_level = on_level
+        self._queue: deque[Piece] = deque()
+        self._queued_ms = 0.0
+        self._alignment = Alignment()
+        self._resampler: Resampler | None = None
+        self._dropped_responses: set[str] = set()
+        self._pump_timer: asyncio.TimerHandle | None = None
+        self._heard_timer: asyncio.TimerHandle | None = None
+        self._waiters: dict[str, list[Callable[[], None]]] = {}
+        self._is_open = True
+        self._overflowed = False
+        self._until_level = 0.0
+        self._provider_rate_hz = link.output_rate_hz
+        self._set_rate(link.output_rate_hz)
+
+    # --- set up -------------------------------------------------------------------------------------------------
+
+    def attach_provider(self, rate_hz: int) -> None:
+        """A provider link is up; its audio is sampled at ``rate_hz``."""
+        self._provider_rate_hz = rate_hz
+        self._resampler = resampler(rate_hz, self._link.output_rate_hz)
+        self._alignment = Alignment()
+
+    def attach_client(self, link: TransportLink) -> None:
+        """The client came back on another link: it holds nothing."""
+        self._link = link
+        self._lead.cleared()
+        self._set_rate(link.output_rate_hz)
+        self.attach_provider(self._provider_rate_hz)
+        self._pump()
+
+    def close(self) -> None:
+        """Stop the timers and let go of the audio."""
+        for timer in (self._pump_timer, self._heard_timer):
+            if timer is not None:
+                timer.cancel()
+        self._pump_timer = self._heard_timer = None
+        self._queue.clear()
+        self._waiters.clear()
+        self._is_open = False
+
+    # --- the path -----------------------------------------------------------------------------------------------
+
+    def feed(self, audio: Audio) -> None:
+        """One piece from the provider's socket."""
+        if audio.response_id in self._dropped_responses or not self._is_open:
+            return
+        pcm = self._alignment.feed(audio.pcm)
+        if self._resampler is not None:
+            pcm = self._resampler.feed(pcm)
+        if not pcm:
+            return
+        duration_ms = len(pcm) * self._ms_per_byte
+        item = self._playback.received(audio.response_id, audio.item_id, duration_ms)
+        if not self._queue and self._lead.delay_ms(duration_ms, self._now_ms(), self._link.buffered_ms) <= 0.0:
+            self._send(pcm, duration_ms, item)
+            return
+        self._enqueue(pcm, duration_ms, item)
+        if self._pump_timer is None:
+            self._pump()
+
+    def _enqueue(self, pcm: bytes, duration_ms: float, item: PlayedItem) -> None:
+        if self._queued_ms + duration_ms > MAX_QUEUED_MS:
+            item.received_ms -= duration_ms
+            if not self._overflowed:
+                self._overflowed = True
+                self._on_overflow()
+            return
+        self._queued_ms += duration_ms
+        if duration_ms <= PIECE_MS:
+            self._queue.append((pcm, duration_ms, item))
+            return
+        for at in range(0, len(pcm), self._piece_bytes):
+            piece = pcm[at : at + self._piece_bytes]
+            self._queue.append((piece, len(piece) * self._ms_per_byte, item))
+
+    def _pump(self) -> None:
+        self._pump_timer = None
+        while self._queue:
+            pcm, duration_ms, item = self._queue[0]
+            delay_ms = self._lead.delay_ms(duration_ms, self._now_ms(), self._link.buffered_ms)
+            if delay_ms > 0.0:
+                wait_ms = max(delay_ms, min(BURST_MS, self._queued_ms))
+                self._pump_timer = self._loop.call_later(wait_ms / 1000.0, self._pump)
+                return
+            self._queue.popleft()
+            self._queued_ms -= duration_ms
+            self._send(pcm, duration_ms, item)
+
+    def _send(self, pcm: bytes, duration_ms: float, item: PlayedItem) -> None:
+        self._link.send_audio(pcm)
+        self._lead.sent(duration_ms, self._now_ms())
+        if self._playback.sent(item, duration_ms):
+            self._on_first(item)
+        self._until_level -= len(pcm)
+        if self._until_level <= 0:
+            self._until_level = self._level_bytes
+            self._on_level(pcm)
+
+    # --- what was heard -----------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """How many times the client was told to clear."""
+        return self._playback.epoch
+
+    def unheard_ms(self, response_id: str | None = None) -> float:
+        """Agent audio that came but was not heard yet, of one answer or of all."""
+        return self._playback.unheard_ms(self._position_ms(), response_id)
+
+    def reported(self, played_ms: float, epoch: int) -> float | None:
+        """The client reports its playback; returns the position in this epoch, or None for an old epoch's report."""
+        unplayed_ms = self._playback.reported(played_ms, epoch)
+        if unplayed_ms is None:
+            return None
+        self._lead.reported(unplayed_ms, self._now_ms())
+        if unplayed_ms <= 0.0 and self._waiters and not self._queue:
+            self._look_who_was_heard()
+        return self._position_ms()
+
+    def when_heard(self, response_id: str, callback: Callable[[], None]) -> None:
+        """Call once when nothing of the answer is unheard; at once if that is so now. An interruption drops it."""
+        if self.unheard_ms(response_id) <= 0.0:
+            callback()
+            return
+        self._waiters.setdefault(response_id, []).append(callback)
+        if self._heard_timer is None:
+            self._arm_heard_timer()
+
+    def _look_who_was_heard(self) -> None:
+        self._heard_timer = None
+        position_ms = self._position_ms()
+        heard = [key for key in self._waiters if self._playback.unheard_ms(position_ms, key) <= 0.0]
+        callbacks = [callback for key in heard for callback in self._waiters.pop(key)]
+        self._playback.forget_heard(position_ms)
+        if self._waiters:
+            self._arm_heard_timer()
+        for callback in callbacks:
+            callback()
+
+    def _arm_heard_timer(self) -> None:
+        if self._heard_timer is not None:
+            self._heard_timer.cancel()
+        left_ms = self._queued_ms + self._lead.ahead_ms(self._now_ms())
+        self._heard_timer = self._loop.call_later(max(HEARD_CHECK_MS, left_ms) / 1000.0, self._look_who_was_heard)
+
+    # --- stopping -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """The gate: whether agent audio may leave."""
+        return self._is_open
+
+    @is_open.setter
+    def is_open(self, is_open: bool) -> None:
+        self._is_open = is_open
+
+    def cut(self) -> list[HeardItem]:
+        """Throw away everything unheard, here and at the client. Returns what was not heard to its end."""
+        cut = self._playback.cut(self._position_ms())
+        self._dropped_responses.update(item.response_id for item in cut)
+        self._queue.clear()
+        self._queued_ms = 0.0
+        self._waiters.clear()
+        self._overflowed = False
+        self._lead.cleared()
+        self._alignment = Alignment()
+        if self._pump_timer is not None:
+            self._pump_timer.cancel()
+            self._pump_timer = None
+        self._link.clear_audio(self._playback.epoch)
+        return cut
+
+    def drop(self, response_id: str) -> None:
+        """Whatever still comes of this answer is not to be heard."""
+        self._dropped_responses.add(response_id)
+
+    def forget(self, response_id: str) -> None:
+        """The provider is done with this answer: no more of it can come."""
+        self._dropped_responses.discard(response_id)
+
+    # --- details ------------------------------------------------------------------------------------------------
+
+    def _set_rate(self, rate_hz: int) -> None:
+        self._ms_per_byte = 500.0 / rate_hz
+        self._piece_bytes = 2 * int(rate_hz * PIECE_MS / 1000.0)
+        self._level_bytes = LEVEL_INTERVAL_MS / self._ms_per_byte
+        self._until_level = self._level_bytes
+
+    def _now_ms(self) -> float:
+        return self._loop.time() * 1000.0
+
+    def _position_ms(self) -> float:
+        now_ms = self._now_ms()
+        ahead_ms = self._lead.ahead_ms(now_ms, self._link.buffered_ms)
+        return self._playback.position_ms(ahead_ms, self._lead.overdue_ms(now_ms))

@@ -1,0 +1,64 @@
+"""What one session was told: the channel's settings with the session's own on top. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from roomkit.core.tools import ToolCatalog, ToolHandler
+from roomkit.voice.realtime.dialect import LinkConfig, ToolSpec
+
+PartialTranscripts = Literal["auto", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Who the agent is: everything `reconfigure` may change of a running session."""
+
+    system_prompt: str | None = None
+    voice: str | None = None
+    temperature: float | None = None
+    catalog: ToolCatalog = field(default_factory=ToolCatalog)
+    provider_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How the session runs; see `RealtimeVoiceChannel` for what each means to its user."""
+
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    tool_handler: ToolHandler | None = None
+    input_rate_hz: int = 16_000
+    output_rate_hz: int = 24_000
+    transport_rate_hz: int | None = None
+    emit_transcription_events: bool = True
+    mute_on_tool_call: bool = False
+    tool_result_max_length: int = 16_384
+    tool_timeout_s: float = 30.0
+    transcription_timeout_s: float = 2.0
+    partial_transcripts: PartialTranscripts = "auto"
+    greeting: str | None = None
+    client_grace_ms: float = 0.0
+    lead_ms: float = 200.0
+
+    def with_agent(self, agent: AgentSettings) -> SessionSettings:
+        """The same session with another agent."""
+        return replace(self, agent=agent)
+
+    def link_config(self, session_id: str) -> LinkConfig:
+        """What the provider link should be."""
+        agent = self.agent
+        return LinkConfig(
+            session_id=session_id,
+            instructions=agent.system_prompt,
+            voice=agent.voice,
+            tools=tuple(
+                ToolSpec(tool["name"], tool["description"], tool["parameters"]) for tool in agent.catalog.definitions
+            ),
+            vendor_tools=agent.catalog.vendor_tools,
+            temperature=agent.temperature,
+            input_rate_hz=self.input_rate_hz,
+            output_rate_hz=self.output_rate_hz,
+            provider_config=agent.provider_config,
+        )
