@@ -45,6 +45,7 @@ class OpenAIDirector:
         self.script = script
         self._unclaimed: deque[Event] = deque(maxlen=UNCLAIMED_EVENTS)
         self._last_audio_item_id = ""
+        self._typed_words = ""
         self._waiting_until_ms: float | None = None
         self._silent_until_ms = 0.0
         self._now_ms = now_ms
@@ -197,12 +198,11 @@ class OpenAIDirector:
 
     def _improvise(self) -> None:
         """No step provides for this turn: note what was heard and give the default answer."""
-        words = ""
-        if self.script.current is None:
-            while self.session.heard:
-                words = self._note(self.session.heard.popleft())
+        while self.script.current is None and self.session.heard:
+            self._typed_words = self._note(self.session.heard.popleft())
         while self.session.answers.thinking is not None:
-            text = f"You said: {words}" if words else "I heard you."
+            text = f"You said: {self._typed_words}" if self._typed_words else "I heard you."
+            self._typed_words = ""
             self.session.answer([Speech(text, None, DEFAULT_TONE_MS, realtime=False)], self._now_ms)
 
     def _note(self, heard: Heard) -> str:

@@ -239,6 +239,8 @@ class OpenAISimulatorSession:
         pcm = _decoded(audio)
         input_ = self.session["audio"]["input"]
         detection = input_["turn_detection"]
+        if input_["format"]["type"] == "audio/pcm" and len(pcm) % 2:
+            raise Refused("invalid_value", "Invalid 'audio': half a sample; PCM16 has two bytes each.", "audio")
         for noticed in self._ear.append(pcm, input_["format"]["type"], detection):
             if isinstance(noticed, Started):
                 self._speech_item_id = self._new_id("item")
