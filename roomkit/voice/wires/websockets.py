@@ -16,7 +16,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from roomkit._aio import Supervisor
-from roomkit.voice.wires.limits import DIAL_BUFFERED_BYTES, MAX_BUFFERED_BYTES
+from roomkit.voice.wires.limits import CLOSE_GRACE_S, DIAL_BUFFERED_BYTES, MAX_BUFFERED_BYTES
 from roomkit.voice.wires.listener import (
     Accept,
     Admit,
@@ -36,6 +36,7 @@ class WebsocketsHost:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        connection.close_timeout = CLOSE_GRACE_S
         # High water of zero: its send then returns when the kernel has taken everything.
         connection.transport.set_write_buffer_limits(high=0)
 

@@ -86,8 +86,10 @@ async def listening(server: ModuleType, accept: Accept) -> AsyncIterator[str]:
             yield url
         return
     listener = await server.listen(ListenOptions(max_message_bytes=MAX_MESSAGE_BYTES), accept, admit_all)
-    yield listener.url
-    await listener.close()
+    try:
+        yield listener.url
+    finally:
+        await listener.close()
 
 
 @asynccontextmanager
@@ -107,20 +109,24 @@ async def under_uvicorn(accept: Accept) -> AsyncIterator[str]:
     server.lifespan = config.lifespan_class(config)
     await server.startup()
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"ws://127.0.0.1:{port}"
-    await server.shutdown()
-    await tasks.close()
+    try:
+        yield f"ws://127.0.0.1:{port}"
+    finally:
+        await server.shutdown()
+        await tasks.close()
 
 
 @asynccontextmanager
 async def both(client: ModuleType, url: str, accepted: Awaitable[WirePort]) -> AsyncIterator[Ends]:
     near = await client.dial(Endpoint(url, max_message_bytes=MAX_MESSAGE_BYTES))
     far = await accepted
-    yield near, far
-    near.close()
-    far.close()
+    try:
+        yield near, far
+    finally:
+        near.close()
+        far.close()
     async with asyncio.timeout(5):
-        while len(asyncio.all_tasks()) > 1:  # what a wire started must end by itself; uvicorn's own ends with it
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 -- what a wire started must end by itself
             await asyncio.sleep(0.005)
 
 
