@@ -93,7 +93,7 @@ def turn_policy(config: LinkConfig) -> TurnPolicy:
     if detection["type"] == "semantic_vad":
         silence_ms = _SEMANTIC_WAIT_MS[detection.get("eagerness") or "auto"]
     else:
-        silence_ms = detection.get("silence_duration_ms") or DEFAULT_SILENCE_MS
+        silence_ms = int(detection.get("silence_duration_ms") or DEFAULT_SILENCE_MS)
     return TurnPolicy(
         interrupts=detection.get("interrupt_response") is not False,
         silence_ms=silence_ms,
