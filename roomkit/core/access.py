@@ -90,3 +90,13 @@ def may_receive(event: RoomEvent, binding: ChannelBinding, *, is_shared: bool = 
     if event.addressed_to is None or binding.category != ChannelCategory.INTELLIGENCE:
         return True
     return binding.channel_id in event.addressed_to
+
+
+def narrowed_to_source(
+    event: RoomEvent, source: ChannelBinding | None, categories: Mapping[str, ChannelCategory]
+) -> RoomEvent:
+    """Let an event be seen by no more than its source's binding allows (R-0003-6)."""
+    if source is None or source.visibility in (EVERYONE, event.visibility):
+        return event
+    visibility = narrowed(event.visibility, source.visibility, categories)
+    return event.model_copy(update={"visibility": visibility})

@@ -9,15 +9,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from roomkit.clock import Clock
 from roomkit.core.channels import ChannelRegistry
-from roomkit.core.framework import FrameworkEvents
-from roomkit.core.hooks import HookEngine, Scope
-from roomkit.core.live import LiveRoom, LiveRooms
+from roomkit.core.hooks import Scope
+from roomkit.core.live import LiveRoom
+from roomkit.core.parts import Parts
 from roomkit.errors import AccessDeniedError, NotFoundError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import Access, ChannelCategory, HookTrigger
-from roomkit.store.base import ConversationStore
 
 logger = logging.getLogger(__name__)
 
@@ -27,19 +25,13 @@ class Bindings:
 
     def __init__(
         self,
-        rooms: LiveRooms,
+        parts: Parts,
         channels: ChannelRegistry,
-        store: ConversationStore,
-        hooks: HookEngine,
-        framework: FrameworkEvents,
-        clock: Clock,
     ) -> None:
-        self._rooms = rooms
+        self._parts = parts
+        self._rooms = parts.rooms
+        self._store = parts.store
         self._channels = channels
-        self._store = store
-        self._hooks = hooks
-        self._framework = framework
-        self._clock = clock
 
     async def attach(
         self,
@@ -73,7 +65,7 @@ class Bindings:
             channel_id=channel_id,
             room_id=room_id,
             channel_type=channel.channel_type,
-            attached_at=self._clock.wall(),
+            attached_at=self._parts.clock.wall(),
             **given,
         )
         live.bindings[channel_id] = binding
@@ -182,5 +174,4 @@ class Bindings:
 
     def _announce(self, live: LiveRoom, trigger: HookTrigger, binding: ChannelBinding) -> None:
         scope = Scope(live.id, binding.channel_id, binding.channel_type)
-        self._hooks.tell(trigger, binding, scope, live.context)
-        self._framework.emit(trigger.removeprefix("on_"), room_id=live.id, channel_id=binding.channel_id)
+        self._parts.announce(live, trigger, binding, scope)

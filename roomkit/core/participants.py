@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from roomkit.clock import Clock
-from roomkit.core.framework import FrameworkEvents
-from roomkit.core.hooks import HookEngine, Scope
-from roomkit.core.live import LiveRoom, LiveRooms
+from roomkit.core.hooks import Scope
+from roomkit.core.live import LiveRoom
+from roomkit.core.parts import Parts
 from roomkit.core.ports import IdentityResolver
 from roomkit.models.delivery import InboundMessage
 from roomkit.models.enums import HookTrigger
 from roomkit.models.participant import Participant, ParticipantRole
-from roomkit.store.base import ConversationStore
 
 
 class Participants:
@@ -24,20 +22,14 @@ class Participants:
 
     def __init__(
         self,
-        rooms: LiveRooms,
-        store: ConversationStore,
-        hooks: HookEngine,
-        framework: FrameworkEvents,
-        clock: Clock,
+        parts: Parts,
         resolver: IdentityResolver | None,
         *,
         identity_timeout_s: float,
     ) -> None:
-        self._rooms = rooms
-        self._store = store
-        self._hooks = hooks
-        self._framework = framework
-        self._clock = clock
+        self._parts = parts
+        self._rooms = parts.rooms
+        self._store = parts.store
         self._resolver = resolver
         self._identity_timeout_s = identity_timeout_s
 
@@ -49,7 +41,7 @@ class Participants:
             async with asyncio.timeout(self._identity_timeout_s):
                 return await self._resolver.resolve(message) or message.sender_id
         except Exception as error:  # noqa: BLE001 -- the application's function; the message must not be lost for it
-            self._framework.emit(
+            self._parts.framework.emit(
                 "identity_failed", room_id=live.id, channel_id=message.channel_id, error=type(error).__name__
             )
             return message.sender_id
@@ -113,7 +105,9 @@ class Participants:
         return known is not None and known.is_member
 
     def _new(self, live: LiveRoom, participant_id: str, *, channel_id: str | None = None) -> Participant:
-        return Participant(id=participant_id, room_id=live.id, channel_id=channel_id, joined_at=self._clock.wall())
+        return Participant(
+            id=participant_id, room_id=live.id, channel_id=channel_id, joined_at=self._parts.clock.wall()
+        )
 
     async def _join(self, live: LiveRoom, participant: Participant) -> Participant:
         live.participants[participant.id] = participant
@@ -122,5 +116,5 @@ class Participants:
         return participant
 
     def _announce(self, live: LiveRoom, trigger: HookTrigger, participant: Participant) -> None:
-        self._hooks.tell(trigger, participant, Scope(live.id, participant.channel_id), live.context)
-        self._framework.emit(trigger.removeprefix("on_"), room_id=live.id, participant_id=participant.id)
+        scope = Scope(live.id, participant.channel_id)
+        self._parts.announce(live, trigger, participant, scope, participant_id=participant.id)

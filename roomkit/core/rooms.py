@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from roomkit.clock import Clock
 from roomkit.core.bindings import Bindings
-from roomkit.core.framework import FrameworkEvents
-from roomkit.core.hooks import HookEngine, HookRegistry, Scope
-from roomkit.core.live import LiveRoom, LiveRooms
+from roomkit.core.hooks import Scope
+from roomkit.core.live import LiveRoom
+from roomkit.core.parts import Parts
 from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError
 from roomkit.models.enums import HookTrigger, RoomStatus
 from roomkit.models.room import Room, RoomTimers
-from roomkit.store.base import ConversationStore
 
 
 class Rooms:
@@ -20,21 +18,13 @@ class Rooms:
 
     def __init__(
         self,
-        rooms: LiveRooms,
+        parts: Parts,
         bindings: Bindings,
-        store: ConversationStore,
-        registry: HookRegistry,
-        hooks: HookEngine,
-        framework: FrameworkEvents,
-        clock: Clock,
     ) -> None:
-        self._rooms = rooms
+        self._parts = parts
+        self._rooms = parts.rooms
+        self._store = parts.store
         self._bindings = bindings
-        self._store = store
-        self._registry = registry
-        self._hooks = hooks
-        self._framework = framework
-        self._clock = clock
 
     async def create(
         self,
@@ -48,9 +38,9 @@ class Rooms:
         Raises:
             ConfigError: The id is taken.
         """
-        now = self._clock.wall()
+        now = self._parts.clock.wall()
         room = Room(
-            id=self._clock.new_id("room") if room_id is None else room_id,
+            id=self._parts.clock.new_id("room") if room_id is None else room_id,
             organization_id=organization_id,
             metadata=metadata or {},
             timers=timers or RoomTimers(),
@@ -91,7 +81,7 @@ class Rooms:
             return live.room
         room = await self._end(live, RoomStatus.CLOSED)
         self._announce(live, HookTrigger.ON_ROOM_CLOSED)
-        self._registry.forget_room(room_id)
+        self._parts.registry.forget_room(room_id)
         return room
 
     async def archive(self, room_id: str) -> Room:
@@ -117,17 +107,16 @@ class Rooms:
 
     async def _end(self, live: LiveRoom, status: RoomStatus) -> Room:
         was_open = live.room.is_open
-        closed_at = live.room.closed_at or self._clock.wall()
+        closed_at = live.room.closed_at or self._parts.clock.wall()
         live.room = live.room.model_copy(update={"status": status, "closed_at": closed_at})
         if was_open:
             self._bindings.tell_channels_closed(live)
         return await self._put(live)
 
     async def _put(self, live: LiveRoom, **changes: Any) -> Room:
-        live.room = room = live.room.model_copy(update={**changes, "updated_at": self._clock.wall()})
+        live.room = room = live.room.model_copy(update={**changes, "updated_at": self._parts.clock.wall()})
         await self._store.put_room(room)
         return room
 
     def _announce(self, live: LiveRoom, trigger: HookTrigger) -> None:
-        self._hooks.tell(trigger, live.room, Scope(live.id), live.context)
-        self._framework.emit(trigger.removeprefix("on_"), room_id=live.id)
+        self._parts.announce(live, trigger, live.room, Scope(live.id))

@@ -11,7 +11,7 @@ from roomkit.models.content import EventContent
 from roomkit.models.enums import EventType
 from roomkit.models.event import DeliveryResult, RoomEvent, Visibility
 
-__all__ = ["DeliveryResult", "InboundMessage", "InboundResult"]
+__all__ = ["DeliveryResult", "DeliveryStatusEvent", "InboundMessage", "InboundResult"]
 
 
 class InboundMessage(Model):
@@ -53,3 +53,10 @@ class InboundResult(Model):
     reason: str | None = None
     error: str | None = None
     delivery_results: dict[str, DeliveryResult] = Field(default_factory=dict)
+
+
+class DeliveryStatusEvent(Model):
+    """One delivery of one event ended; the payload of ON_DELIVERY_STATUS."""
+
+    event: RoomEvent
+    result: DeliveryResult

@@ -1,0 +1,89 @@
+"""The conversation engine put together: every part is made here once and handed to those that need it."""
+
+from __future__ import annotations
+
+from roomkit._aio import Supervisor
+from roomkit.clock import Clock
+from roomkit.core.bindings import Bindings
+from roomkit.core.channels import ChannelRegistry
+from roomkit.core.commit import Committer
+from roomkit.core.conversation import Conversation
+from roomkit.core.delivery import AnswerCallback, Deliveries
+from roomkit.core.ephemeral import Ephemeral
+from roomkit.core.framework import FrameworkEvents
+from roomkit.core.hooks import HookEngine, HookRegistry
+from roomkit.core.host import KitChannelHost
+from roomkit.core.inbound import InboundLimits, InboundPipeline
+from roomkit.core.live import LiveRooms
+from roomkit.core.locks import RoomGate
+from roomkit.core.participants import Participants
+from roomkit.core.parts import Parts
+from roomkit.core.ports import Channel, IdentityResolver, RoomLocks, RoomPort
+from roomkit.core.room_port import KitRoomPort
+from roomkit.core.rooms import Rooms
+from roomkit.core.routing import Router
+from roomkit.store.base import ConversationStore
+
+
+class ConversationEngine:
+    """The services of one kit and what they share.
+
+    Args:
+        store: Where conversations are kept; closed with the engine.
+        delivery_timeout_s: For one channel to take one event.
+    """
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        locks: RoomLocks,
+        clock: Clock,
+        *,
+        resolver: IdentityResolver | None,
+        limits: InboundLimits,
+        identity_timeout_s: float,
+        delivery_timeout_s: float,
+    ) -> None:
+        supervisor = Supervisor("roomkit")
+        framework = FrameworkEvents(supervisor, clock)
+        registry = HookRegistry()
+        hooks = HookEngine(registry, framework, supervisor)
+        self.parts = Parts(store, LiveRooms(store), registry, hooks, framework, supervisor, clock)
+        self.channels = ChannelRegistry(lambda channel: KitChannelHost(self, channel))
+        self.participants = Participants(self.parts, resolver, identity_timeout_s=identity_timeout_s)
+        self.bindings = Bindings(self.parts, self.channels)
+        self.rooms = Rooms(self.parts, self.bindings)
+        self.ephemeral = Ephemeral(self.parts)
+        self._gate = RoomGate(locks)
+
+        def committer(answered: AnswerCallback) -> Committer:
+            return Committer(
+                self.parts,
+                Deliveries(self.channels.find, answered, supervisor, clock, timeout_s=delivery_timeout_s),
+            )
+
+        self._pipeline = InboundPipeline(self.parts, self.participants, self._gate, limits, committer)
+        router = Router(self.parts, self.channels, self.rooms, self.bindings)
+        self.conversation = Conversation(self.parts, router, self._pipeline)
+
+    def room_port(self, room_id: str, channel: Channel) -> RoomPort:
+        """A channel's door to one room."""
+        return KitRoomPort(
+            self.parts,
+            self._pipeline,
+            self._gate,
+            room_id=room_id,
+            channel_id=channel.channel_id,
+            channel_type=channel.channel_type,
+        )
+
+    async def close(self) -> None:
+        """End the channels, then what still runs, then the store; the rest goes on if one of them fails."""
+        try:
+            for channel in self.channels.list():
+                await self.channels.unregister(channel.channel_id)
+        finally:
+            try:
+                await self.parts.supervisor.close()
+            finally:
+                await self.parts.store.close()

@@ -1,0 +1,55 @@
+"""What a kit gives to a channel registered with it. See `roomkit.core.ports.ChannelHost`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from roomkit.clock import Clock
+from roomkit.core.ports import Channel, RoomPort
+
+if TYPE_CHECKING:
+    from roomkit.core.engine import ConversationEngine
+    from roomkit.models.channel import ChannelBinding
+    from roomkit.models.enums import ChannelCategory
+    from roomkit.models.event import RoomEvent
+    from roomkit.models.participant import Participant
+    from roomkit.models.room import Room
+
+
+class KitChannelHost:
+    """One channel's view of a conversation engine."""
+
+    def __init__(self, engine: ConversationEngine, channel: Channel) -> None:
+        self._engine = engine
+        self._channel = channel
+
+    @property
+    def clock(self) -> Clock:
+        """The kit's clock."""
+        return self._engine.parts.clock
+
+    def room_port(self, room_id: str) -> RoomPort:
+        """The channel's door to one room."""
+        return self._engine.room_port(room_id, self._channel)
+
+    def binding(self, room_id: str) -> ChannelBinding | None:
+        """The channel's live binding in an open room."""
+        live = self._engine.parts.rooms.peek(room_id)
+        return live.bindings.get(self._channel.channel_id) if live is not None and live.room.is_open else None
+
+    async def ensure_room(self, room_id: str) -> Room:
+        """The room, made if missing."""
+        return await self._engine.rooms.ensure(room_id)
+
+    async def ensure_attached(self, room_id: str, category: ChannelCategory | None = None) -> ChannelBinding:
+        """The channel's binding, made if missing."""
+        return await self._engine.bindings.ensure(room_id, self._channel.channel_id, category)
+
+    async def ensure_participant(self, room_id: str, participant_id: str) -> Participant:
+        """The participant, added if missing."""
+        return await self._engine.participants.ensure(room_id, participant_id, self._channel.channel_id)
+
+    async def history(self, room_id: str, *, limit: int) -> Sequence[RoomEvent]:
+        """The newest events the channel may see, oldest first."""
+        return await self._engine.conversation.history(room_id, self._channel.channel_id, limit=limit)
