@@ -247,7 +247,7 @@ class Session:
 
     async def switch(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
         """Hand over to a new link between turns; see `ProviderSide.switch`."""
-        await self._side.switch(provider, settings.link_config(self.view.id), self.drained())
+        await self._side.switch(provider, settings.link_config(self.view.id), self.drained)
         self.settings = settings
 
     def link_config(self) -> LinkConfig:
@@ -374,10 +374,6 @@ class Session:
     def _set_end_reason(self, reason: EndReason) -> None:
         if self.view.end_reason is None:
             self.view.end_reason = reason
-
-
-async def _nothing() -> None:
-    return
 
 
 def _is_cancelled() -> bool:

@@ -108,7 +108,9 @@ class ProviderSide:
         else:
             self._recovery = self._host.start_task(self._recover(dropped, owes_answer), "recover")
 
-    async def switch(self, provider: RealtimeVoiceProvider, config: LinkConfig, between_turns: Awaitable[None]) -> None:
+    async def switch(
+        self, provider: RealtimeVoiceProvider, config: LinkConfig, between_turns: Callable[[], Awaitable[None]]
+    ) -> None:
         """Hand over to a new link: opened first, switched to between turns, told the conversation.
 
         Raises:
@@ -117,7 +119,7 @@ class ProviderSide:
         """
         opened = await self._slot.dial(provider, config)
         try:
-            await between_turns
+            await between_turns()
         except BaseException:
             await opened.link.close()
             raise

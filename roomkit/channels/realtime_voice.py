@@ -1,0 +1,418 @@
+"""RealtimeVoiceChannel: speech-to-speech in a room. A façade over the session engine (`roomkit.voice.session`).
+
+It keeps the sessions of its rooms, gives each its settings and its door to the room, and passes on what the kit says
+(permissions, text from other channels). Not in here: anything about audio or turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from roomkit.channels.base import ChannelBase
+from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.core.room_port import NullRoomPort
+from roomkit.core.tools import ToolCatalog, ToolHandler
+from roomkit.errors import ConfigError
+from roomkit.models.content import TextContent
+from roomkit.models.enums import ChannelCategory, ChannelType, EventStatus, EventType
+from roomkit.models.event import EventSource, RoomEvent
+from roomkit.models.session import EndReason, VoiceSession
+from roomkit.voice.backends.base import VoiceBackend
+from roomkit.voice.realtime.dialect import AskForResponse, BeginInput, CommitInput, InjectImage, Role, UpdateSession
+from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit.voice.session import messages
+from roomkit.voice.session.engine import Session
+from roomkit.voice.session.inside import is_inside
+from roomkit.voice.session.live import LiveSessions
+from roomkit.voice.session.settings import AgentSettings, PartialTranscripts, SessionSettings
+
+if TYPE_CHECKING:
+    from roomkit.core.ports import RoomPort
+    from roomkit.models.channel import ChannelBinding, ChannelOutput
+    from roomkit.models.context import RoomContext
+
+
+class RealtimeVoiceChannel(ChannelBase):
+    """Binds a speech-to-speech provider to an audio transport, and makes what was said part of the room.
+
+    Works without a kit too: then every hook allows and nothing is stored.
+
+    Args:
+        channel_id: Unique in its kit.
+        provider: The model side.
+        transport: Carries callers.
+        system_prompt: The agent's instructions.
+        voice: A voice of the provider.
+        tools: `Tool` objects, function dicts and vendor-native tools, mixed.
+        temperature: Sampling temperature; ignored with a warning where the vendor has none.
+        input_sample_rate: Client to provider, Hz.
+        output_sample_rate: Provider to client, Hz.
+        transport_sample_rate: What the transport carries, Hz, both ways; default: the two above.
+        emit_transcription_events: Make finals room events.
+        tool_handler: ``(name, arguments)`` for tools that have no handler of their own.
+        mute_on_tool_call: Keep the caller's audio from the provider while a tool runs.
+        tool_result_max_length: Characters of a tool result the provider gets; longer ones are cut with a notice.
+        provider_config: The vendor's own settings.
+        greeting: Said by the agent as soon as the session is active.
+        partial_transcripts: ``"always"`` shows partials even while an ON_TRANSCRIPTION hook could stop the final.
+        transcription_timeout_s: Longest wait for the verdict on a transcript; then it counts as blocked.
+        client_grace_ms: How long a client that dropped may take to come back.
+        lead_ms: Most agent audio a client may hold ahead of its playback.
+        tool_timeout_s: Longest run of one tool.
+        clock: Time and ids, when there is no kit to take them from.
+
+    Raises:
+        ConfigError: A tool that is none, or a rate that cannot be.
+    """
+
+    default_type: ClassVar[ChannelType] = ChannelType.REALTIME_VOICE
+    default_category: ClassVar[ChannelCategory] = ChannelCategory.TRANSPORT
+
+    def __init__(
+        self,
+        channel_id: str,
+        *,
+        provider: RealtimeVoiceProvider,
+        transport: VoiceBackend,
+        system_prompt: str | None = None,
+        voice: str | None = None,
+        tools: Sequence[Any] | None = None,
+        temperature: float | None = None,
+        input_sample_rate: int = 16_000,
+        output_sample_rate: int = 24_000,
+        transport_sample_rate: int | None = None,
+        emit_transcription_events: bool = True,
+        tool_handler: ToolHandler | None = None,
+        mute_on_tool_call: bool = False,
+        tool_result_max_length: int = 16_384,
+        provider_config: Mapping[str, Any] | None = None,
+        greeting: str | None = None,
+        partial_transcripts: PartialTranscripts = "auto",
+        transcription_timeout_s: float = 2.0,
+        client_grace_ms: float = 0.0,
+        lead_ms: float = 200.0,
+        tool_timeout_s: float = 30.0,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(channel_id)
+        _check_rates(input_sample_rate, output_sample_rate, transport_sample_rate)
+        self.provider = provider
+        self.transport = transport
+        self._settings = SessionSettings(
+            agent=AgentSettings(
+                system_prompt=system_prompt,
+                voice=voice,
+                temperature=temperature,
+                catalog=ToolCatalog(tools, tool_handler),
+                provider_config=dict(provider_config or {}),
+            ),
+            tool_handler=tool_handler,
+            input_rate_hz=input_sample_rate,
+            output_rate_hz=output_sample_rate,
+            transport_rate_hz=transport_sample_rate,
+            emit_transcription_events=emit_transcription_events,
+            mute_on_tool_call=mute_on_tool_call,
+            tool_result_max_length=tool_result_max_length,
+            tool_timeout_s=tool_timeout_s,
+            transcription_timeout_s=transcription_timeout_s,
+            partial_transcripts=partial_transcripts,
+            greeting=greeting,
+            client_grace_ms=client_grace_ms,
+            lead_ms=lead_ms,
+        )
+        self._clock = clock
+        self._live = LiveSessions(channel_id)
+
+    # --- sessions -------------------------------------------------------------------------------------------------
+
+    async def start_session(
+        self, room_id: str, participant_id: str, connection: Any = None, *, metadata: Mapping[str, Any] | None = None
+    ) -> VoiceSession:
+        """Begin a caller's session; returns when it is ACTIVE.
+
+        Creates the room and attaches the channel when they are missing. A session the participant has in the room on
+        this channel is replaced; one whose client dropped within ``client_grace_ms`` goes on with this connection.
+
+        Args:
+            room_id: The conversation.
+            participant_id: The caller.
+            connection: The transport's handle of the client's connection.
+            metadata: Kept on the session; ``system_prompt``, ``voice``, ``temperature``, ``tools``, ``greeting`` and
+                ``provider_config`` override the channel's for this session.
+
+        Raises:
+            AccessDeniedError: The room is closed, or the channel was detached from it.
+            ConfigError: Something in the configuration cannot work.
+            ProviderRefusedError: The vendor said no.
+            ProviderLostError: The vendor could not be reached.
+            ClientGoneError: The client left meanwhile.
+        """
+        merged = {**(metadata or {}), **self.transport.connection_metadata(connection)}
+        settings = self._settings_of(merged)
+        port, binding = await self._enter(room_id, participant_id)
+        previous = self._live.of_caller(room_id, participant_id)
+        if previous is not None and previous.waits_for_client:
+            await previous.resume(connection)
+            return previous.view
+        session = self._new_session(room_id, participant_id, connection, merged, settings, port)
+        if binding is not None:
+            session.permit(can_write=binding.can_write, can_read=binding.can_read)
+        await self._live.run(session)
+        return session.view
+
+    async def end_session(self, session: VoiceSession | str, *, drain: bool = False) -> None:
+        """Hang up; returns when nothing of the session is left. Unknown or ended sessions: nothing happens.
+
+        Called from one of the session's own hooks or tools it returns at once and the end follows.
+
+        Args:
+            session: The session or its id.
+            drain: First let the caller hear what is being said.
+        """
+        live = self._live.find(session)
+        if live is None:
+            return
+        if drain and is_inside(live.view.id):
+            live.end_after_drain(EndReason.HANGUP)
+            return
+        if drain:
+            await live.drained()
+        live.end(EndReason.HANGUP)
+        await live.ended()
+
+    async def reconfigure_session(
+        self,
+        session: VoiceSession | str,
+        *,
+        system_prompt: str | None = None,
+        voice: str | None = None,
+        tools: Sequence[Any] | None = None,
+        temperature: float | None = None,
+        provider_config: Mapping[str, Any] | None = None,
+        provider: RealtimeVoiceProvider | None = None,
+    ) -> None:
+        """Change the agent of one running session; what is omitted is kept.
+
+        In place where the vendor can; otherwise a new link is opened first, told the conversation, and switched to
+        between turns. From one of the session's own hooks or tools a switch is only recorded: it follows the turn.
+
+        Raises:
+            ConfigError: The new settings cannot work; nothing was changed.
+            NotFoundError: The session is over.
+            ProviderError: The new link could not be opened; the old one stays.
+        """
+        live = self._live.get(session)
+        agent = live.settings.agent
+        changes: dict[str, Any] = {
+            "system_prompt": system_prompt,
+            "voice": voice,
+            "temperature": temperature,
+            "catalog": None if tools is None else ToolCatalog(tools, live.settings.tool_handler),
+            "provider_config": None if provider_config is None else {**agent.provider_config, **provider_config},
+        }
+        changed = {name: value for name, value in changes.items() if value is not None}
+        settings = live.settings.with_agent(replace(agent, **changed))
+        wire_names = {_WIRE_NAMES.get(name, name) for name in changed}
+        if provider is None and wire_names <= live.provider.profile.reconfigures:
+            live.send(UpdateSession(settings.link_config(live.view.id)))
+            live.settings = settings
+            return
+        switch = live.switch(settings, provider or live.provider)
+        if is_inside(live.view.id):
+            live.start_task(switch, "switch")
+        else:
+            await switch
+
+    def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
+        """The room's sessions on this channel, oldest first."""
+        return [live.view for live in self._live.of_room(room_id)]
+
+    async def wait_idle(self, room_id: str, timeout: float = 15) -> None:
+        """Return when no agent of the room is answering or being heard.
+
+        Raises:
+            TimeoutError: One still is after ``timeout`` seconds.
+        """
+        async with asyncio.timeout(timeout):
+            for live in self._live.of_room(room_id):
+                await live.drained()
+
+    # --- into a session -------------------------------------------------------------------------------------------
+
+    async def inject_text(
+        self, session: VoiceSession | str, text: str, *, role: Role = "user", silent: bool = False
+    ) -> None:
+        """Put words into the conversation: answered aloud, or with ``silent`` as context only.
+
+        Raises:
+            NotFoundError: The session is over.
+        """
+        self._live.get(session).inject(text, role, silent=silent)
+
+    async def inject_image(
+        self, session: VoiceSession | str, data: bytes, mime_type: str = "image/png", *, silent: bool = False
+    ) -> None:
+        """Show the agent a picture.
+
+        Raises:
+            ConfigError: The provider takes no images.
+            NotFoundError: The session is over.
+        """
+        live = self._live.get(session)
+        if not live.provider.profile.images:
+            raise ConfigError(f"{live.provider.name} takes no images; describe the picture with inject_text")
+        live.send(InjectImage(data, mime_type, silent))
+
+    async def begin_user_turn(self, session: VoiceSession | str) -> None:
+        """Push to talk: the caller's turn begins; what the agent is saying is cut.
+
+        Raises:
+            ConfigError: The provider has no manual turns.
+            NotFoundError: The session is over.
+        """
+        live = self._with_manual_turns(session)
+        live.events.interrupt()
+        live.send(BeginInput())
+
+    async def end_user_turn(self, session: VoiceSession | str) -> None:
+        """Push to talk: the caller's turn is complete and to be answered.
+
+        Raises:
+            ConfigError: The provider has no manual turns.
+            NotFoundError: The session is over.
+        """
+        live = self._with_manual_turns(session)
+        live.events.new_turn()
+        live.send(CommitInput())
+
+    async def request_response(self, session: VoiceSession | str, instructions: str | None = None) -> None:
+        """Ask the agent for an answer now.
+
+        Raises:
+            NotFoundError: The session is over.
+        """
+        self._live.get(session).send(AskForResponse(instructions))
+
+    def send_client_message(self, session: VoiceSession | str, message: Mapping[str, Any]) -> None:
+        """Tell the client something of the application's own; JSON-able, with a ``type`` no transport uses.
+
+        Raises:
+            NotFoundError: The session is over.
+        """
+        self._live.get(session).tell_client(message)
+
+    # --- what the kit says ----------------------------------------------------------------------------------------
+
+    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
+        """Text of other channels: people's is answered aloud, other agents' is silent context (RFC 0006, R-0006-40)."""
+        text = event.text.strip()
+        if not text or event.type is not EventType.MESSAGE or event.status is EventStatus.BLOCKED:
+            return None
+        source = context.binding(event.source.channel_id)
+        is_from_people = source is None or source.category is ChannelCategory.TRANSPORT
+        role: Role = event.metadata.get("inject_role", "user" if is_from_people else "system")
+        for live in self._live.of_room(event.room_id):
+            live.inject(text, role, silent=role != "user", chain_depth=event.chain_depth)
+        return None
+
+    def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
+        """Permissions hold from the very next frame; without a binding the room's sessions end."""
+        for live in self._live.of_room(room_id):
+            if binding is None:
+                live.permit(can_write=False, can_read=False)
+                live.end(EndReason.ACCESS_REVOKED)
+            else:
+                live.permit(can_write=binding.can_write, can_read=binding.can_read)
+
+    async def close(self) -> None:
+        """End every session, then the transport and the provider. Idempotent."""
+        await self._live.close()
+        await self.transport.close()
+        await self.provider.close()
+
+    # --- details --------------------------------------------------------------------------------------------------
+
+    async def _enter(self, room_id: str, participant_id: str) -> tuple[RoomPort, ChannelBinding | None]:
+        if self.host is None:
+            return NullRoomPort(), None
+        await self.host.ensure_room(room_id)
+        binding = await self.host.ensure_attached(room_id)
+        await self.host.ensure_participant(room_id, participant_id)
+        return self.host.room_port(room_id), binding
+
+    def _settings_of(self, metadata: Mapping[str, Any]) -> SessionSettings:
+        settings, agent = self._settings, self._settings.agent
+        own = {name: metadata[name] for name in ("system_prompt", "voice", "temperature") if name in metadata}
+        if "tools" in metadata:
+            own["catalog"] = ToolCatalog(metadata["tools"], settings.tool_handler)
+        vendor = metadata.get("provider_config") or {}
+        if not isinstance(vendor, Mapping):
+            raise ConfigError("metadata['provider_config'] is a dict of the vendor's settings")
+        own["provider_config"] = {**agent.provider_config, **vendor}
+        return replace(settings, agent=replace(agent, **own), greeting=metadata.get("greeting", settings.greeting))
+
+    def _new_session(
+        self,
+        room_id: str,
+        participant_id: str,
+        connection: Any,
+        metadata: dict[str, Any],
+        settings: SessionSettings,
+        port: RoomPort,
+    ) -> Session:
+        clock = self._clock or (self.host.clock if self.host is not None else SYSTEM_CLOCK)
+        view = VoiceSession(
+            id=clock.new_id("vs"),
+            room_id=room_id,
+            participant_id=participant_id,
+            channel_id=self.channel_id,
+            created_at=clock.wall(),
+            metadata=metadata,
+        )
+        return Session(
+            view,
+            provider=self.provider,
+            transport=self.transport,
+            connection=connection,
+            settings=settings,
+            port=port,
+            clock=clock,
+            typed=self._typed,
+        )
+
+    async def _typed(self, session: Session, text: str) -> None:
+        """Typed text is part of the room first; what the room blocks is not answered."""
+        view = session.view
+        event = RoomEvent(
+            id=session.clock.new_id("evt"),
+            room_id=view.room_id,
+            source=EventSource(
+                channel_id=view.channel_id, channel_type=self.channel_type, participant_id=view.participant_id
+            ),
+            content=TextContent(body=text),
+            created_at=session.clock.wall(),
+            metadata={"voice_session_id": view.id, "source": "realtime_voice", "role": "user", "typed": True},
+        )
+        if not await session.port.publish(event):
+            session.tell_client(messages.error("blocked", "your message was not accepted"))
+            return
+        session.tell_client(messages.transcription("user", text, is_final=True))
+        session.inject(text)
+
+    def _with_manual_turns(self, session: VoiceSession | str) -> Session:
+        live = self._live.get(session)
+        if not live.provider.profile.manual_turns:
+            raise ConfigError(f"{live.provider.name} takes turns by itself; request_response asks for an answer")
+        return live
+
+
+_WIRE_NAMES = {"system_prompt": "instructions", "catalog": "tools"}
+
+
+def _check_rates(*rates_hz: int | None) -> None:
+    for rate_hz in rates_hz:
+        if rate_hz is not None and not 4_000 <= rate_hz <= 192_000:
+            raise ConfigError(f"a sample rate of {rate_hz} Hz cannot be: 8000, 16000, 24000 and 48000 are usual")
