@@ -1,0 +1,1 @@
+"""Text models that belong to no vendor."""
