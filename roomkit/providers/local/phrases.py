@@ -41,7 +41,7 @@ ORDER_DIGITS = 4
 SLOTS = {
     "city": " | ".join(CITIES),
     "day": " | ".join(DAYS),
-    "digit": " | ".join((*DIGITS, "oh")),
+    "digit": " | ".join(DIGITS),
     "order": " ".join(["<digit>"] * ORDER_DIGITS),
 }
 
@@ -92,12 +92,12 @@ TEMPLATES: dict[Intent, tuple[str, ...]] = {
     Intent.THANKS: ("thank you [very much]", "thanks [a lot]"),
     Intent.GOODBYE: ("goodbye", "good bye", "bye [bye]", "see you later", "that is all"),
     Intent.FOLLOW_UP: (
-        "(and | what about | how about) [in] <city>",
-        "and [on] <day>",
+        "(and | what about | how about) in <city>",
+        "(and | what about | how about) <city>",
         "(what about | how about) [on] <day>",
         "(and | what about | how about) order [number] <order>",
-        "[it is | number | the number is] <order>",
-        "in <city>",
+        "(number | it is number | the number is | it is) <order>",
+        "<order>",
     ),
 }
 

@@ -122,7 +122,7 @@ class PocketSphinx:
     def _load(self) -> Any:
         model = Path(str(self._module.get_model_path())) / "en-us"
         decoder = self._module.Decoder(
-            hmm=str(model / "en-us"), dict=str(model / "cmudict-en-us.dict"), lm=None, loglevel="FATAL"
+            hmm=str(model / "en-us"), dict=str(model / "cmudict-en-us.dict"), lm=None, bestpath=False, loglevel="FATAL"
         )
         for word, phones in self._pronunciations.items():
             decoder.add_word(word, phones, update=False)

@@ -14,7 +14,7 @@ import functools
 import re
 import threading
 from array import array
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -48,7 +48,7 @@ Emit = Callable[[bytes], bool]
 class _Voice(ctypes.Structure):
     """``espeak_VOICE``: only its first fields are read, so the rest is not declared (the library owns the memory)."""
 
-    _fields_ = (("name", ctypes.c_char_p), ("languages", ctypes.c_char_p), ("identifier", ctypes.c_char_p))
+    _fields_ = (("name", ctypes.c_char_p), ("languages", ctypes.c_void_p), ("identifier", ctypes.c_char_p))
 
 
 class _Library:
@@ -88,15 +88,24 @@ class _Library:
             return 0
         return 0 if self._emit(ctypes.string_at(wav, sample_count * 2)) else 1
 
-    def _list_voices(self) -> frozenset[str]:
-        names: set[str] = set()
+    def _list_voices(self) -> dict[str, str]:
+        """Names and languages, each with the identifier `say` takes (names and languages are not all accepted)."""
+        identifiers: dict[str, str] = {}
         for entry in self._lib.espeak_ListVoices(None):
             if not entry:
                 break
-            names.add(entry.contents.name.decode())
-            # A byte of priority, then the language, and so on; the first is the voice's own.
-            names.add(entry.contents.languages[1:].decode())
-        return frozenset(names)
+            identifier = entry.contents.identifier.decode()
+            for name in (entry.contents.name.decode(), *_languages(entry.contents.languages)):
+                identifiers.setdefault(name, identifier)
+        return identifiers
+
+
+def _languages(raw: int | None) -> Iterator[str]:
+    """``espeak_VOICE.languages``: for each a byte of priority and a C string; a byte of 0 ends them."""
+    while raw and ctypes.string_at(raw, 1) != b"\0":
+        language = ctypes.string_at(raw + 1)
+        yield language.decode()
+        raw += len(language) + 2
 
 
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="roomkit-tts")
@@ -122,7 +131,7 @@ class EspeakTts:
     def __init__(self, voice: str = DEFAULT_VOICE) -> None:
         require("espeakng_loader", extra="espeak", why="the local synthesiser")
         self._voice = voice
-        self._voices: frozenset[str] = frozenset()
+        self._voices: Mapping[str, str] = {}
         self._rate_hz = 22_050
 
     @property
@@ -144,6 +153,10 @@ class EspeakTts:
         name, plus, variant = voice.partition("+")
         return name in self._voices and (not plus or _VARIANT.fullmatch(plus + variant) is not None)
 
+    def _identifier(self, voice: str) -> str:
+        name, plus, variant = voice.partition("+")
+        return self._voices.get(name, name) + plus + variant
+
     async def synthesize(
         self, text: str, *, voice: str | None = None, rate: float = 1.0
     ) -> AsyncGenerator[bytes, None]:
@@ -162,7 +175,7 @@ class EspeakTts:
             return not stopped.is_set()
 
         spoken = _UNSPEAKABLE.sub(" ", text)
-        saying = loop.run_in_executor(_THREAD, _say, spoken, voice or self._voice, rate, emit)
+        saying = loop.run_in_executor(_THREAD, _say, spoken, self._identifier(voice or self._voice), rate, emit)
         saying.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
             began = False
