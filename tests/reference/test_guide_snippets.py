@@ -16,7 +16,9 @@ import pytest
 from roomkit import RoomKit, Tool
 from roomkit.channels import RealtimeVoiceChannel
 from roomkit.models.session import SessionState
+from roomkit.testing import OpenAISimulator
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
+from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
 from tests import snippets
 
 GUIDE = Path(__file__).parent / "guide"
@@ -88,6 +90,59 @@ async def test_an_openai_provider_is_made_from_a_key_and_a_model(paste: Paste) -
     names = await paste("openai_provider")
 
     assert names["provider"].name == "openai"
+
+
+async def opening_of(channel: RealtimeVoiceChannel, openai: OpenAISimulator) -> dict[str, Any]:
+    """The session with which a call of this channel opens its link to OpenAI."""
+    await channel.start_session("room-1", "user-1")
+    session: dict[str, Any] = next(event["session"] for event in openai.received if event["type"] == "session.update")
+    return session
+
+
+@pytest.mark.parametrize(
+    ("name", "turn_detection"),
+    [
+        (
+            "vad_server",
+            {
+                "type": "server_vad",
+                "threshold": 0.5,
+                "silence_duration_ms": 800,
+                "prefix_padding_ms": 300,
+                "interrupt_response": True,
+                "create_response": True,
+            },
+        ),
+        ("vad_semantic", {"type": "semantic_vad", "eagerness": "high"}),
+        ("vad_manual", None),
+    ],
+)
+async def test_turn_detection_reaches_openai_as_it_was_configured(
+    paste: Paste, name: str, turn_detection: dict[str, Any] | None, transport: MockRealtimeTransport
+) -> None:
+    openai = OpenAISimulator()
+    provider = OpenAIRealtimeProvider(api_key="sk-test", dial=openai.dial)
+    names = await paste(name, RealtimeVoiceChannel=RealtimeVoiceChannel, provider=provider, transport=transport)
+
+    told = await opening_of(names["channel"], openai)
+
+    assert told["audio"]["input"]["turn_detection"] == turn_detection
+
+
+async def test_the_model_that_writes_down_the_caller_is_chosen_in_the_provider_config(
+    paste: Paste, transport: MockRealtimeTransport
+) -> None:
+    names = await paste("input_transcription")
+    openai = OpenAISimulator()
+    provider = OpenAIRealtimeProvider(api_key="sk-test", dial=openai.dial)
+    channel = RealtimeVoiceChannel(
+        "voice", provider=provider, transport=transport, provider_config=names["provider_config"]
+    )
+
+    told = await opening_of(channel, openai)
+    await channel.close()
+
+    assert told["audio"]["input"]["transcription"]["model"] == "gpt-4o-transcribe"
 
 
 async def test_a_tool_object_answers_the_call_with_its_handler(
