@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from roomkit._aio import Supervisor
 from roomkit._extras import require
 from roomkit.errors import ConfigError
+from roomkit.voice.backends.websocket_doors import is_loopback, is_origin_allowed
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 STATIC_DIR = Path(__file__).parent / "static"
 SAMPLES_DIR = Path(__file__).parent / "samples"
-
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 POLICY_VIOLATION = 1008
 """RFC 6455 section 7.4.1; before the handshake is accepted, servers answer HTTP 403 instead."""
@@ -120,20 +119,19 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if not is_welcome(headers.get("host", ""), headers.get("origin"), loopback_only=self._loopback_only):
+        if not is_welcome(headers, loopback_only=self._loopback_only):
             await _refuse(scope, send)
             return
         await self._app(scope, receive, _with_headers(send))
 
 
-def is_welcome(host: str, origin: str | None, *, loopback_only: bool) -> bool:
-    """Whether a request for ``host`` by a page of ``origin`` (``None``: by no page) may pass. Pure."""
+def is_welcome(headers: Mapping[str, str], *, loopback_only: bool) -> bool:
+    """Whether a request with these headers (by lower-case name) may pass. Pure."""
     try:
-        name = urlsplit(f"//{host}").hostname
-        same = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+        name = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         return False
-    return name is not None and same and (not loopback_only or name in LOOPBACK_NAMES)
+    return name is not None and (not loopback_only or is_loopback(name)) and is_origin_allowed(headers, None)
 
 
 async def _refuse(scope: Scope, send: Send) -> None:
@@ -153,16 +151,6 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sending
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` (a name or an address) reaches this machine only."""
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -34,27 +33,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[BrowserType]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium
-
-
-@pytest.fixture(scope="module")
-def launch(chromium: BrowserType) -> Iterator[Launch]:
+def launch(chromium: str) -> Iterator[Launch]:
     """Starts a Chromium; ``microphone`` is a WAV file that its fake microphone plays once."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.fail("no Chromium on the PATH: apt-get install chromium")
     started: list[Browser] = []
 
     def start(microphone: Path | None = None) -> Browser:
         fake = [] if microphone is None else [f"--use-file-for-fake-audio-capture={microphone}%noloop"]
-        started.append(chromium.launch(executable_path=executable, args=[*FLAGS, *fake]))
+        started.append(playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *fake]))
         return started[-1]
 
-    yield start
-    for browser in started:
-        browser.close()
+    with sync_playwright() as playwright:
+        yield start
+        for browser in started:
+            browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,9 @@ export class Conversation {
     this.#follow();
   }
 
-  transcript({ role, text, isFinal, itemId, isInterrupted }) {
+  transcript({ role, text, isFinal, itemId, isInterrupted, isBlocked }) {
     const key = `${role}:${itemId || "open"}`;
+    if (isBlocked) return this.#remove(key);
     if (!text && !this.#lines.has(key)) return;
     const line = this.#lines.get(key) ?? this.#newFor(role, key);
     if (isFinal && isInterrupted) showCut(line, text);
@@ -107,6 +108,11 @@ export class Conversation {
       this.#owedLatency = null;
     }
     return line;
+  }
+
+  #remove(key) {
+    this.#lines.get(key)?.root.remove();
+    this.#lines.delete(key);
   }
 
   #giveUp(place) {

@@ -9,7 +9,7 @@
  * Callbacks, all optional, settable or given in `options`:
  *   onState({state, reason, microphone, isMuted, speaking: {user, assistant}, session})
  *       state: "idle" | "connecting" | "live" | "ended";  microphone: "off" | "on" | "sample"
- *   onTranscript({role, text, isFinal, itemId, isInterrupted})
+ *   onTranscript({role, text, isFinal, itemId, isInterrupted, isBlocked}); blocked: take away what was shown of it
  *   onToolCall({name, arguments, result, status})    onLatency({answer_ms, heard_ms, ...})
  *   onError({code, message})     onLevel({input, output}), 0 to 1     onMessage(any message of the server)
  *
@@ -210,6 +210,9 @@ export class RoomKitVoice {
           itemId: message.item_id ?? "",
           isInterrupted: message.interrupted ?? false,
         });
+        break;
+      case "transcription_blocked":
+        this.onTranscript?.({ role: message.role, text: "", isFinal: true, itemId: message.item_id, isBlocked: true });
         break;
       case "tool_call":
         this.onToolCall?.(message);
