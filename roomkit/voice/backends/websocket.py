@@ -147,8 +147,9 @@ class WebSocketRealtimeTransport(VoiceBackend):
         if (known := self._foreign.get(id(connection))) is not None:
             return known
         wire, request = await open_foreign(connection, self._tasks, self._limits.max_message_bytes)
+        refusal = self._admit(request)
         client = self._connection(wire, request, host_object=connection)
-        if (refusal := self._admit(request)) is not None:
+        if refusal is not None:
             client.refuse("refused", refusal.detail, close_code=1008)
             raise AccessDeniedError(refusal.detail)
         await self._let_in(client)

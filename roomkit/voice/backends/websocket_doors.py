@@ -64,7 +64,8 @@ def is_origin_allowed(headers: Mapping[str, str], allowed: AllowedOrigins) -> bo
         return True
     if allowed is not None:
         return origin in allowed
-    return _authority(origin) == _authority(f"//{headers.get('host', '')}")
+    page = _authority(origin)
+    return page is not None and page == _authority(f"//{headers.get('host', '')}")
 
 
 def _authority(url: str) -> tuple[str, int | None] | None:
