@@ -25,7 +25,7 @@ check: .venv/.installed-dev ## lint, format, types, layers, budgets: what must b
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/budgets.py
 
 bench: .venv/.installed-dev ## speed and memory against the machine's floor, as one table
