@@ -215,8 +215,11 @@ class RealtimeVoiceChannel(ChannelBase):
         }
         changed = {name: value for name, value in changes.items() if value is not None}
         settings = live.settings.with_agent(replace(agent, **changed))
+        profile = live.provider.profile
         wire_names = {_WIRE_NAMES.get(name, name) for name in changed}
-        if provider is None and wire_names <= live.provider.profile.reconfigures:
+        if not profile.temperature:
+            wire_names.discard("temperature")  # a portable wish the vendor lacks is no reason for a new link
+        if provider is None and wire_names <= profile.reconfigures:
             live.send(UpdateSession(settings.link_config(live.view.id)))
             live.settings = settings
             return

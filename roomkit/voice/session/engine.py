@@ -345,6 +345,9 @@ class Session:
         """Return when everything that came so far had its effect; at once inside the session's own tasks."""
         if is_inside(self.view.id) or self._events is None or self.view.state is not SessionState.ACTIVE:
             return
+        if self._lane.is_idle and not self._events.tools.is_busy:
+            await self.port.settled()
+            return
         steps = (self._lane.settled, self._events.tools.settled, self._lane.settled, self.port.settled)
         with contextlib.suppress(TimeoutError, StoppedError):
             async with asyncio.timeout(SETTLE_TIMEOUT_S):

@@ -43,6 +43,12 @@ class Lane:
         self._on_error = on_error
         self._overloaded = False
         self._is_running = False
+        self._is_working = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is being worked."""
+        return not self._items and not self._is_working
 
     def put(self, work: Work, *, newest_of: str | None = None) -> None:
         """Queue ``work``; with ``newest_of`` it takes the place of a waiting item of that key."""
@@ -80,6 +86,7 @@ class Lane:
 
     async def _next(self) -> None:
         item = self._items.popleft()
+        self._is_working = True
         if item.key is not None:
             del self._by_key[item.key]
         try:
@@ -88,3 +95,5 @@ class Lane:
                 await result
         except Exception as error:  # noqa: BLE001 -- user hooks and stores end here; one bad item must not end a call
             self._on_error(error)
+        finally:
+            self._is_working = False

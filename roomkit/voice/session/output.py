@@ -91,10 +91,7 @@ class OutputPath:
 
     def close(self) -> None:
         """Stop the timers and let go of the audio."""
-        for timer in (self._pump_timer, self._heard_timer):
-            if timer is not None:
-                timer.cancel()
-        self._pump_timer = self._heard_timer = None
+        self._cancel_timers()
         self._queue.clear()
         self._waiters.clear()
         self._is_open = False
@@ -225,9 +222,7 @@ class OutputPath:
         self._overflowed = False
         self._lead.cleared()
         self._alignment = Alignment()
-        if self._pump_timer is not None:
-            self._pump_timer.cancel()
-            self._pump_timer = None
+        self._cancel_timers()
         self._link.clear_audio(self._playback.epoch)
         return cut
 
@@ -246,6 +241,12 @@ class OutputPath:
         self._piece_bytes = 2 * int(rate_hz * PIECE_MS / 1000.0)
         self._level_bytes = LEVEL_INTERVAL_MS / self._ms_per_byte
         self._until_level = self._level_bytes
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._pump_timer, self._heard_timer):
+            if timer is not None:
+                timer.cancel()
+        self._pump_timer = self._heard_timer = None
 
     def _now_ms(self) -> float:
         return self._loop.time() * 1000.0

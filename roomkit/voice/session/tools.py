@@ -78,6 +78,11 @@ class ToolCalls:
             if (task := self._open.get(call_id)) is not None:
                 task.cancel()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is open."""
+        return bool(self._open)
+
     async def settled(self) -> None:
         """Return when no call is open."""
         while self._open:

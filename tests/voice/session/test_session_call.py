@@ -34,7 +34,7 @@ def settings_with(*tools: Tool, **fields: Any) -> SessionSettings:
     return SessionSettings(agent=AgentSettings(catalog=ToolCatalog(tools)), **fields)
 
 
-# --- audio -------------------------------------------------------------------------------------------------------------
+# --- audio ------------------------------------------------------------------------------------
 
 
 async def test_the_callers_audio_reaches_the_provider() -> None:
@@ -90,7 +90,7 @@ async def test_audio_that_waited_too_long_for_a_provider_is_dropped_oldest_first
     assert path.dropped_ms == pytest.approx(2_000, abs=20)
 
 
-# --- words --------------------------------------------------------------------------------------------------------------
+# --- words ------------------------------------------------------------------------------------
 
 
 async def test_both_sides_words_become_room_events_in_order() -> None:
@@ -197,7 +197,7 @@ async def test_a_hook_without_a_verdict_in_time_blocks() -> None:
     assert port.words == []
 
 
-# --- barge-in -----------------------------------------------------------------------------------------------------------
+# --- barge-in ------------------------------------------------------------------------------------
 
 
 async def test_an_interrupted_answer_is_never_heard_again() -> None:
@@ -273,7 +273,7 @@ async def test_a_policy_without_interruption_lets_the_agent_finish() -> None:
     assert call.port.words == [("assistant", "hear me out")]
 
 
-# --- permissions --------------------------------------------------------------------------------------------------------
+# --- permissions ------------------------------------------------------------------------------------
 
 
 async def test_a_shut_input_gate_drops_the_very_next_frame_and_says_so_once() -> None:
@@ -301,7 +301,7 @@ async def test_a_shut_output_gate_silences_what_was_already_queued() -> None:
     assert call.told("clear_audio")
 
 
-# --- tools --------------------------------------------------------------------------------------------------------------
+# --- tools ------------------------------------------------------------------------------------
 
 
 async def test_a_tools_result_goes_to_the_provider() -> None:
@@ -414,7 +414,7 @@ async def test_a_cancelled_tool_sends_no_result() -> None:
     assert call.view.state is SessionState.ACTIVE
 
 
-# --- links --------------------------------------------------------------------------------------------------------------
+# --- links ------------------------------------------------------------------------------------
 
 
 async def test_a_lost_provider_link_is_replaced_and_told_the_conversation() -> None:
@@ -463,7 +463,7 @@ async def test_a_first_dial_that_fails_for_now_is_tried_again() -> None:
     assert call.view.state is SessionState.ACTIVE
 
 
-# --- the end ------------------------------------------------------------------------------------------------------------
+# --- the end ------------------------------------------------------------------------------------
 
 
 async def ended(call: Call, reason: EndReason = EndReason.HANGUP) -> None:
@@ -569,3 +569,15 @@ async def test_the_latency_of_a_turn_is_told_when_its_answer_was_heard() -> None
 
     (turn,) = call.port.of(HookTrigger.ON_TURN_COMPLETE)
     assert turn.latency["first_audio_sent_ms"] == pytest.approx(250, abs=1)
+
+
+async def test_the_answer_after_an_interruption_is_final_as_soon_as_it_was_heard() -> None:
+    call = await start_call(lead_ms=200)
+    await call.agent_says("a very long answer", seconds=30)
+    await asyncio.sleep(1)
+    await call.provider.simulate_speech_start(call.view)
+
+    await call.agent_says("fine", seconds=1)
+    await asyncio.sleep(1.1)
+
+    assert call.port.words[-1] == ("assistant", "fine")
