@@ -45,12 +45,10 @@ def append_message(pcm: bytes) -> str:
     return '{"type":"input_audio_buffer.append","audio":"' + encode_base64(pcm) + '"}'
 
 
-_HEADS: Final = tuple(
-    f'{{"type":{blank}"{name}",{blank}"event_id":{blank}"' for name in AUDIO_DELTA_TYPES for blank in ("", " ")
-)
-_PATH: Final = re.compile(
-    r""",\x20?"response_id":\x20?"(?P<response_id>[^"\\]+)",\x20?"item_id":\x20?"(?P<item_id>[^"\\]+)"
-    (?:,\x20?"(?:output|content)_index":\x20?\d{1,4})*,\x20?"delta":\x20?\"""",
+_USUAL: Final = re.compile(
+    r"""(?P<head>\{"type":\x20?"response\.(?:output_)?audio\.delta",\x20?"event_id":\x20?")[^"\\]*
+    (?P<path>",\x20?"response_id":\x20?"(?P<response_id>[^"\\]+)",\x20?"item_id":\x20?"(?P<item_id>[^"\\]+)"
+    (?:,\x20?"(?:output|content)_index":\x20?\d{1,4})*,\x20?"delta":\x20?")""",
     re.VERBOSE,
 )
 
@@ -59,36 +57,30 @@ class DeltaReader:
     """Reads audio deltas of the usual shape, remembering the last: within an item only event id and audio change."""
 
     def __init__(self) -> None:
-        self._head = _HEADS[0]
-        self._path = "\n"  # what stands between event id and audio; nothing yet
-        self._path_chars = 1
+        self._head = "nothing read yet"
+        self._path = ""
+        self._path_start = 0
+        self._audio_start = 0
         self._response_id = ""
         self._item_id = ""
 
     def read(self, message: str) -> Audio | None:
         """The audio in ``message``; ``None``: it is something else, or of another shape."""
-        if not message.startswith(self._head):
-            if not message.startswith(_HEADS):
-                return None
-            self._head = next(head for head in _HEADS if message.startswith(head))
-        # the event id ends at the first quote: an escape in it makes what follows fail to be the path
-        path_start = message.find('"', len(self._head), _MAX_HEAD_CHARS) + 1
-        if not message.startswith(self._path, path_start) and not self._learn(message, path_start):
-            return None
-        if message[-2:] != '"}':
+        is_like_the_last = message.startswith(self._path, self._path_start) and message.startswith(self._head)
+        if not (is_like_the_last or self._learn(message)) or message[-2:] != '"}':
             return None
         try:
-            pcm = decode_base64(message[path_start + self._path_chars : -2])
+            return Audio(decode_base64(message[self._audio_start : -2]), self._response_id, self._item_id)
         except ValueError:  # an escape, or another key behind the audio
             return None
-        return Audio(pcm, self._response_id, self._item_id)
 
-    def _learn(self, message: str, path_start: int) -> bool:
-        path = _PATH.match(message, path_start, path_start + _MAX_HEAD_CHARS)
-        if not path_start or path is None:
+    def _learn(self, message: str) -> bool:
+        usual = _USUAL.match(message, 0, _MAX_HEAD_CHARS)
+        if usual is None:
             return False
-        self._path, self._response_id, self._item_id = path[0], path["response_id"], path["item_id"]
-        self._path_chars = len(self._path)
+        self._head, self._path = usual["head"], usual["path"]
+        self._path_start, self._audio_start = usual.span("path")
+        self._response_id, self._item_id = usual["response_id"], usual["item_id"]
         return True
 
 

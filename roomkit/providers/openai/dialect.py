@@ -73,7 +73,6 @@ class OpenAIDialect:
         self._last_event_number = 0
         self._opening_id = ""
         self._is_open = False
-        self._has_spoken = False
 
     # --- what we say --------------------------------------------------------------------------------------------
 
@@ -160,15 +159,15 @@ class OpenAIDialect:
         return [self._message("response.create", {"response": params} if params else {})]
 
     def _session_update(self, config: LinkConfig) -> WireMessage:
-        # naming a voice after the first audio makes the service refuse the whole update
-        session = session_object(config, with_voice=not self._has_spoken)
+        # the voice freezes at the first audio, which may be on its way; naming it then gets the whole update refused
+        session = session_object(config, with_voice=not self._responses.has_begun)
         self._input.turns = turn_policy(config)
         return self._message("session.update", {"session": session})
 
     def _message(self, kind: str, fields: Json = {}) -> str:  # noqa: B006 -- never changed
         self._last_event_number += 1
         event = {"type": kind, "event_id": self._event_id(self._last_event_number), **fields}
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(event, separators=(",", ":"))  # ASCII: half a surrogate pair must not break the wire
 
     @staticmethod
     def _event_id(number: int) -> str:
@@ -188,7 +187,6 @@ class OpenAIDialect:
         return _NOTHING if handler is None else handler(self, event)
 
     def _heard(self, audio: Audio) -> Decoded:
-        self._has_spoken = True
         if self._aligner.has_rest or len(audio.pcm) & 1:
             audio = self._aligner.aligned(audio)
         return Decoded((audio,))

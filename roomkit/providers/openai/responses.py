@@ -34,11 +34,17 @@ class ResponseFlow:
         self._requested: _Request | None = None
         self._active_id = ""
         self._waiting: deque[ResponseParams] = deque()
+        self._has_begun = False
 
     @property
     def is_in_flight(self) -> bool:
         """Whether a response is being made, or was asked for."""
         return self._requested is not None or bool(self._active_id)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there has been a response at all."""
+        return self._has_begun
 
     @property
     def active_id(self) -> str:
@@ -65,6 +71,7 @@ class ResponseFlow:
     def created(self, response_id: str) -> None:
         """A response began: ours, or one the server started."""
         self._active_id = response_id
+        self._has_begun = True
 
     def done(self, response_id: str) -> None:
         """A response ended. While another one is known to be active, this changes nothing."""

@@ -181,16 +181,15 @@ class WireLink:
             self._wire.send(reply)
 
     def _deliver(self, event: ProviderEvent) -> None:
-        match event:
-            case ProviderFault(is_fatal=True):
-                self._lose(Failure(event.code, event.message, event.retryable))
-            case LinkReady() if not self._is_up:
-                self._is_up = True
-                self._guarded(event)
-                if not self._ready.done():
-                    self._ready.set_result(None)
-            case _ if self._is_up:  # before `LinkReady` nobody can make sense of it
-                self._guarded(event)
+        if isinstance(event, ProviderFault) and event.is_fatal:
+            self._lose(Failure(event.code, event.message, event.retryable))
+        elif self._is_up:
+            self._guarded(event)
+        elif isinstance(event, LinkReady):  # before it nobody could make sense of anything
+            self._is_up = True
+            self._guarded(event)
+            if not self._ready.done():
+                self._ready.set_result(None)
 
     def _guarded(self, event: ProviderEvent) -> None:
         try:
@@ -210,6 +209,7 @@ class WireLink:
     def _on_close(self, closed: WireClosed) -> None:
         self._hung_up.set()
         self._lose(self._closes.of_close(closed))
+        self._wire = None  # it refers to us too: without this, both wait for the cycle collector
 
     def _lose(self, failure: Failure, close_code: int = _GOING_AWAY) -> None:
         if not self._is_over:

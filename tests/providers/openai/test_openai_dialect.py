@@ -24,6 +24,7 @@ from roomkit.voice.realtime.dialect import (
     CommitInput,
     Decoded,
     InjectImage,
+    InjectText,
     InputPaused,
     LinkConfig,
     LinkReady,
@@ -329,6 +330,14 @@ def test_an_out_of_credit_response_ends_the_link() -> None:
 
     assert isinstance(last_event, ProviderFault)
     assert last_event.is_fatal
+
+
+@pytest.mark.parametrize("text", ["\ud800", "Grüße 👋", '"\n\x00'])
+def test_any_text_makes_a_message_that_can_be_sent(text: str) -> None:
+    (message, _) = opened().encode(InjectText(text))
+
+    assert isinstance(message, str)
+    assert json.loads(message.encode())["item"]["content"][0]["text"] == text
 
 
 # --- rubbish ----------------------------------------------------------------------------------------------------
