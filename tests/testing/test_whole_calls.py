@@ -11,7 +11,6 @@ from roomkit.kit import RoomKit
 from roomkit.models.session import EndReason, SessionState, VoiceSession
 from roomkit.models.tool_call import Tool
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-
 from roomkit.testing import (
     OpenAISimulator,
     Script,
