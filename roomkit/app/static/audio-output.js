@@ -7,18 +7,22 @@
 
 const PREBUFFER_MS = 50;
 const REPORT_MS = 50;
+const HOLE_S = 0.25; // more audio this soon after the last was played: a hole, not the end of an answer
 
-/** Opens the better of the two. `onReport({playedMs, epoch, bufferedMs, underruns, level, isEmpty})`. */
-export async function openOutput(rateHz, onReport) {
+/**
+ * Opens the better of the two. `onReport({playedMs, epoch, bufferedMs, underruns, level, isEmpty})` comes while playing,
+ * `onStart()` whenever sound begins after silence.
+ */
+export async function openOutput(rateHz, onReport, onStart) {
   const context = new AudioContext({ sampleRate: rateHz, latencyHint: "interactive" });
   if (context.state === "suspended") context.resume();
-  if (!context.audioWorklet) return new SourceOutput(context, rateHz, onReport);
+  if (!context.audioWorklet) return new SourceOutput(context, rateHz, onReport, onStart);
   await context.audioWorklet.addModule(new URL("playback-worklet.js", import.meta.url));
-  return new WorkletOutput(context, rateHz, onReport);
+  return new WorkletOutput(context, rateHz, onReport, onStart);
 }
 
 class WorkletOutput {
-  constructor(context, rateHz, onReport) {
+  constructor(context, rateHz, onReport, onStart) {
     this.kind = "worklet";
     this.context = context;
     this.node = new AudioWorkletNode(context, "roomkit-playback", {
@@ -26,7 +30,8 @@ class WorkletOutput {
       outputChannelCount: [1],
       processorOptions: { prebufferMs: PREBUFFER_MS },
     });
-    this.node.port.onmessage = ({ data }) =>
+    this.node.port.onmessage = ({ data }) => {
+      if (data.type === "started") return void onStart();
       onReport({
         playedMs: (data.samples / rateHz) * 1000,
         epoch: data.epoch,
@@ -35,6 +40,7 @@ class WorkletOutput {
         level: data.level,
         isEmpty: data.isEmpty,
       });
+    };
     this.node.connect(context.destination);
   }
 
@@ -54,14 +60,15 @@ class WorkletOutput {
 }
 
 class SourceOutput {
-  constructor(context, rateHz, onReport) {
+  constructor(context, rateHz, onReport, onStart) {
     this.kind = "sources";
     this.context = context;
     this.rateHz = rateHz;
     this.onReport = onReport;
+    this.onStart = onStart;
     this.pieces = []; // {source, startS, endS}, in order
     this.doneMs = 0;
-    this.endS = 0;
+    this.endS = -Infinity;
     this.epoch = 0;
     this.underruns = 0;
     this.peak = 0;
@@ -80,8 +87,9 @@ class SourceOutput {
     source.connect(this.context.destination);
     const now = this.context.currentTime;
     if (this.endS < now) {
+      if (now - this.endS < HOLE_S) this.underruns += 1;
       this.endS = now + PREBUFFER_MS / 1000;
-      this.underruns += 1;
+      setTimeout(this.onStart, PREBUFFER_MS);
     }
     source.start(this.endS);
     this.pieces.push({ source, startS: this.endS, endS: this.endS + buffer.duration });
@@ -92,7 +100,7 @@ class SourceOutput {
     for (const { source } of this.pieces) source.stop();
     this.pieces = [];
     this.doneMs = 0;
-    this.endS = 0;
+    this.endS = -Infinity;
     this.epoch = epoch;
     this.send(0);
   }

@@ -14,7 +14,8 @@ export class Conversation {
   #tools = new Map(); // call id -> card
   #place = null; // the caller's line that has no words yet
   #placeTimer = 0;
-  #owedLatency = null;
+  #answer = null; // the first line of the answer to the caller's newest turn
+  #latency = null; // how long that answer took
 
   constructor(list, announce) {
     this.#list = list;
@@ -25,12 +26,13 @@ export class Conversation {
     this.#list.replaceChildren();
     this.#lines.clear();
     this.#tools.clear();
-    this.#place = this.#owedLatency = null;
+    this.#place = this.#answer = this.#latency = null;
   }
 
   /** The caller began or stopped to speak. */
   callerSpeaks(isSpeaking) {
     clearTimeout(this.#placeTimer);
+    if (isSpeaking) this.#newTurn();
     if (isSpeaking && !this.#place) {
       this.#place = this.#add(newLine("user"));
       this.#place.root.classList.add("partial");
@@ -39,6 +41,13 @@ export class Conversation {
       const place = this.#place;
       this.#placeTimer = setTimeout(() => this.#giveUp(place), EMPTY_PLACE_MS);
     }
+    this.#follow();
+  }
+
+  /** The caller typed. */
+  callerTypes(text) {
+    this.#newTurn();
+    this.#add(newLine("user")).bubble.textContent = text;
     this.#follow();
   }
 
@@ -74,16 +83,10 @@ export class Conversation {
     this.#follow();
   }
 
-  /** How long an answer took: beside the newest answer, or the next one if it has no words yet. */
-  latency({ answer_ms: answerMs, heard_ms: heardMs }) {
-    if (answerMs === null || answerMs === undefined) return;
-    const text = `${Math.round(answerMs)} ms`;
-    const title =
-      `End of your speech to first audio sent: ${text}` +
-      (heardMs ? `; to first audio played here: ${Math.round(heardMs)} ms` : "");
-    const last = [...this.#lines.values()].filter((line) => line.role === "assistant").at(-1);
-    if (last && !last.hasLatency) addLatency(last, text, title);
-    else this.#owedLatency = { text, title };
+  /** How long the answer took; told in parts, as they become known, perhaps before the answer has words. */
+  latency(part) {
+    this.#latency = { ...this.#latency, ...part };
+    this.#showLatency();
   }
 
   note(text) {
@@ -103,11 +106,27 @@ export class Conversation {
       line = this.#add(newLine(role));
     }
     this.#lines.set(key, line);
-    if (role === "assistant" && this.#owedLatency) {
-      addLatency(line, this.#owedLatency.text, this.#owedLatency.title);
-      this.#owedLatency = null;
+    if (role === "assistant" && !this.#answer) {
+      this.#answer = line;
+      this.#showLatency();
     }
     return line;
+  }
+
+  #newTurn() {
+    this.#answer = this.#latency = null;
+  }
+
+  #showLatency() {
+    const { perceived_ms: perceivedMs, answer_ms: answerMs } = this.#latency ?? {};
+    const shownMs = perceivedMs ?? answerMs;
+    if (!this.#answer || shownMs === undefined || shownMs === null) return;
+    const { chip } = this.#answer;
+    chip.hidden = false;
+    chip.textContent = `${Math.round(shownMs)} ms`;
+    const heard = perceivedMs ? `Your last sound to the first of the answer, here: ${Math.round(perceivedMs)} ms` : "";
+    const agent = answerMs ? `Your end of speech, as the server noticed it, to the first audio sent: ${Math.round(answerMs)} ms` : "";
+    chip.title = [heard, agent].filter(Boolean).join("\n");
   }
 
   #remove(key) {
@@ -137,8 +156,11 @@ function newLine(role) {
   who.textContent = role === "user" ? "You:" : "Agent:";
   const bubble = element("div", "bubble");
   const marks = element("div", "marks");
+  const chip = element("span", "chip");
+  chip.hidden = true;
+  marks.append(chip);
   root.append(who, bubble, marks);
-  return { root, bubble, marks, role, longest: "", hasLatency: false };
+  return { root, bubble, marks, chip, longest: "" };
 }
 
 function newCard() {
@@ -160,14 +182,6 @@ function showCut(line, heard) {
   const label = element("span");
   label.textContent = "interrupted";
   line.marks.append(label);
-}
-
-function addLatency(line, text, title) {
-  const chip = element("span", "chip");
-  chip.textContent = text;
-  chip.title = title;
-  line.marks.prepend(chip);
-  line.hasLatency = true;
 }
 
 function showResult(result) {

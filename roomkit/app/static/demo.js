@@ -54,8 +54,8 @@ voice.onTranscript = (transcript) => conversation.transcript(transcript);
 voice.onToolCall = (call) => conversation.tool(call);
 voice.onLatency = (latency) => {
   conversation.latency(latency);
+  remember(times.heard, latency.perceived_ms, $("fact-heard"));
   remember(times.answer, latency.answer_ms, $("fact-answer"));
-  remember(times.heard, latency.heard_ms, $("fact-heard"));
 };
 voice.onError = ({ message }) => notice(message);
 voice.onLevel = ({ input, output }) => {
@@ -67,7 +67,7 @@ function describe({ state, microphone, isMuted, speaking, reason }) {
   if (state === "connecting") return "Connecting …";
   if (state === "ended") return ENDED[reason] ?? "The conversation is over";
   if (state !== "live") return "Ready when you are";
-  if (speaking.assistant) return "The agent is speaking; cut in whenever you like";
+  if (speaking.assistant) return "The agent is speaking: cut in";
   if (speaking.user) return "You are speaking";
   if (microphone === "sample") return "The sample is speaking";
   if (microphone === "off") return "No microphone: type, or play the sample";
@@ -113,6 +113,11 @@ async function ensureLive(microphone) {
   }
 }
 
+function type(text) {
+  conversation.callerTypes(text.trim());
+  voice.sendText(text);
+}
+
 $("talk").addEventListener("click", async () => {
   if (voice.state !== "live") return void ensureLive(true);
   if (!voice.hasMicrophone) return void voice.enableMicrophone();
@@ -134,7 +139,7 @@ $("typing").addEventListener("submit", async (event) => {
   const text = $("text").value;
   if (!text.trim() || !(await ensureLive(false))) return;
   $("text").value = "";
-  voice.sendText(text);
+  type(text);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") voice.interrupt();
@@ -159,7 +164,7 @@ function phraseChip(phrase) {
   button.type = "button";
   button.textContent = phrase;
   button.addEventListener("click", async () => {
-    if (await ensureLive(false)) voice.sendText(phrase);
+    if (await ensureLive(false)) type(phrase);
   });
   const item = document.createElement("li");
   item.append(button);

@@ -2,13 +2,15 @@
  * The agent's voice, on the audio thread: a ring buffer with a prebuffer, cleared within one render quantum.
  *
  * In:  an ArrayBuffer of PCM16 mono at the context's rate; {type: "clear", epoch}.
- * Out: {type: "played", samples, epoch, buffered, underruns, level, isEmpty} about every 50 ms while playing, and once
- *      when the ring has run empty. `samples` counts what left the ring since clear number `epoch`, never going back.
+ * Out: {type: "started"} when sound begins; {type: "played", samples, epoch, buffered, underruns, level, isEmpty} about
+ *      every 50 ms while playing, and once when the ring has run empty. `samples` counts what left the ring since clear
+ *      number `epoch`, never going back.
  * Not in here: sockets, resampling.
  */
 
 const CAPACITY_S = 60; // a server that does not pace may send a whole answer at once
 const REPORT_S = 0.05;
+const HOLE_S = 0.25; // more audio this soon after the ring ran empty: a hole, not the end of an answer
 const FADE_SAMPLES = 64; // stopping in mid-wave clicks; half a quantum of slope does not
 
 class RoomKitPlayback extends AudioWorkletProcessor {
@@ -28,11 +30,14 @@ class RoomKitPlayback extends AudioWorkletProcessor {
     this.underruns = 0;
     this.last = 0;
     this.isPlaying = false;
+    this.ranEmptyAtS = -Infinity;
     this.port.onmessage = ({ data }) => (data instanceof ArrayBuffer ? this.push(data) : this.clear(data.epoch));
   }
 
   push(buffer) {
     const pcm = new Int16Array(buffer);
+    if (currentTime - this.ranEmptyAtS < HOLE_S) this.underruns += 1;
+    this.ranEmptyAtS = -Infinity;
     const room = this.ring.length - this.buffered;
     const count = Math.min(pcm.length, room);
     let at = (this.read + this.buffered) % this.ring.length;
@@ -49,6 +54,7 @@ class RoomKitPlayback extends AudioWorkletProcessor {
     this.played = 0;
     this.epoch = epoch;
     this.isPlaying = false;
+    this.ranEmptyAtS = -Infinity;
     this.report();
   }
 
@@ -71,7 +77,10 @@ class RoomKitPlayback extends AudioWorkletProcessor {
     if (this.isPlaying || this.buffered === 0) return this.isPlaying;
     this.waited += quantum;
     this.isPlaying = this.buffered >= this.prebuffer || this.waited >= this.prebuffer;
-    if (this.isPlaying) this.waited = 0;
+    if (this.isPlaying) {
+      this.waited = 0;
+      this.port.postMessage({ type: "started" });
+    }
     return this.isPlaying;
   }
 
@@ -91,7 +100,7 @@ class RoomKitPlayback extends AudioWorkletProcessor {
     this.fade(out, count);
     if (this.isPlaying && this.buffered === 0) {
       this.isPlaying = false;
-      this.underruns += 1;
+      this.ranEmptyAtS = currentTime;
       this.report();
     } else if (this.sinceReport >= this.reportEvery) {
       this.report();

@@ -10,7 +10,9 @@
  *   onState({state, reason, microphone, isMuted, speaking: {user, assistant}, session})
  *       state: "idle" | "connecting" | "live" | "ended";  microphone: "off" | "on" | "sample"
  *   onTranscript({role, text, isFinal, itemId, isInterrupted, isBlocked}); blocked: take away what was shown of it
- *   onToolCall({name, arguments, result, status})    onLatency({answer_ms, heard_ms, ...})
+ *   onToolCall({name, arguments, result, status})
+ *   onLatency({perceived_ms}): from the caller's last sound (or typed text) to the first sound of the answer here
+ *   onLatency({answer_ms, heard_ms, ...}): what the server's application tells, if it does
  *   onError({code, message})     onLevel({input, output}), 0 to 1     onMessage(any message of the server)
  *
  * Speaks RoomKit's WebSocket protocol in both audio formats, `binary` and `base64_json`; session_started says which.
@@ -25,6 +27,7 @@ export { microphoneObstacle };
 const CONNECT_TIMEOUT_MS = 15_000;
 const MAX_UNSENT_BYTES = 256 * 1024; // late speech is worse than lost speech
 const SAMPLE_TAIL_MS = 1_500;
+const LOUD = 0.02; // -34 dBFS peak: speech, on any microphone
 const CALLBACKS = ["onState", "onTranscript", "onToolCall", "onLatency", "onError", "onLevel", "onMessage"];
 
 export class RoomKitVoice {
@@ -40,6 +43,8 @@ export class RoomKitVoice {
   #output = null;
   #early = []; // agent audio that came before the output was open
   #epoch = 0;
+  #lastLoudMs = 0;
+  #askedAtMs = null; // when the caller stopped speaking, while the answer is awaited
   #levels = { input: 0, output: 0 };
   #statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0, droppedFrames: 0 };
 
@@ -105,7 +110,9 @@ export class RoomKitVoice {
   /** Typed words: part of the same conversation, answered aloud. */
   sendText(text) {
     const trimmed = text.trim();
-    if (trimmed) this.#send({ type: "text", text: trimmed });
+    if (!trimmed) return;
+    this.#send({ type: "text", text: trimmed });
+    this.#askedAtMs = performance.now();
   }
 
   /** While muted nothing of the microphone leaves this page. */
@@ -199,6 +206,7 @@ export class RoomKitVoice {
         this.#clear(message.epoch ?? this.#epoch + 1);
         break;
       case "speaking":
+        if (message.who === "user" && this.#speaking.user) this.#askedAtMs = this.#lastLoudMs;
         this.#speaking[message.who] = message.speaking;
         this.#set(this.#state);
         break;
@@ -248,7 +256,11 @@ export class RoomKitVoice {
   // --- sound ---------------------------------------------------------------------------------------------------
 
   async #openOutput() {
-    const output = await openOutput(this.#session.output_sample_rate, (report) => this.#played(report));
+    const output = await openOutput(
+      this.#session.output_sample_rate,
+      (report) => this.#played(report),
+      () => this.#soundBegins(),
+    );
     if (this.#state !== "connecting") return void output.close(); // stopped meanwhile
     this.#output = output;
     if (this.#epoch) output.clear(this.#epoch);
@@ -267,9 +279,16 @@ export class RoomKitVoice {
     this.#output?.clear(epoch);
   }
 
+  #soundBegins() {
+    if (this.#askedAtMs === null) return;
+    const perceivedMs = performance.now() - this.#askedAtMs;
+    this.#askedAtMs = null;
+    this.onLatency?.({ perceived_ms: perceivedMs });
+  }
+
   #played(report) {
     if (report.epoch !== this.#epoch) return; // counted before the clear that is on its way to the player
-    this.#send({ type: "playback", played_ms: Math.round(report.playedMs * 10) / 10, epoch: report.epoch });
+    this.#send({ type: "playback", played_ms: report.playedMs, epoch: report.epoch });
     Object.assign(this.#statistics, {
       playedMs: report.playedMs,
       bufferedMs: report.bufferedMs,
@@ -342,6 +361,7 @@ export class RoomKitVoice {
     this.#session = null;
     this.#early = [];
     this.#epoch = 0;
+    this.#askedAtMs = null;
     this.#isMuted = false;
     this.#statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0, droppedFrames: 0 };
   }
@@ -360,6 +380,7 @@ export class RoomKitVoice {
 
   #setLevel(side, level) {
     this.#levels[side] = level;
+    if (side === "input" && level > LOUD) this.#lastLoudMs = performance.now();
     this.onLevel?.({ ...this.#levels });
   }
 }
