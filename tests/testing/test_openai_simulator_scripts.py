@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from roomkit.errors import ConfigError
 from roomkit.testing import (
     ANYTHING,
     OpenAISimulator,
     Script,
-    VirtualClock,
     call_tool,
     drop,
     error,
@@ -31,63 +25,10 @@ from roomkit.testing import (
     wait,
 )
 from roomkit.testing.simulators.sound import tone
-from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WirePort, WireRefused
+from roomkit.voice.wires.port import WireClosed
+from tests.testing.openai_client import SILENCE, Client, settle
 
 pytestmark = pytest.mark.virtual_time
-
-ENDPOINT = Endpoint("wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1", {"Authorization": "Bearer sk-test"})
-SILENCE = bytes(400 * 48)
-
-
-class Client:
-    """A client on the in-memory wire that keeps what it hears, with the loop time in ms."""
-
-    def __init__(self, wire: WirePort) -> None:
-        self._wire = wire
-        self.heard: list[tuple[float, Any]] = []
-        self.closed: WireClosed | None = None
-        wire.start(self._on_message, self._on_close)
-
-    @classmethod
-    async def dial(cls, simulator: OpenAISimulator, endpoint: Endpoint = ENDPOINT) -> Client:
-        client = cls(await simulator.dial(endpoint))
-        await settle()
-        return client
-
-    async def says(self, type_: str, **fields: Any) -> None:
-        self._wire.send(json.dumps({"type": type_, **fields}))
-        await settle()
-
-    async def speaks(self, duration_ms: int = 600) -> None:
-        await self.says("input_audio_buffer.append", audio=base64.b64encode(tone(duration_ms) + SILENCE).decode())
-
-    async def types(self, text: str) -> None:
-        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-        await self.says("conversation.item.create", item=item)
-        await self.says("response.create")
-
-    def times_of(self, type_: str) -> list[float]:
-        return [at_ms for at_ms, event in self.heard if isinstance(event, dict) and event["type"] == type_]
-
-    def last(self, type_: str) -> dict[str, Any]:
-        return next(event for _, event in reversed(self.heard) if isinstance(event, dict) and event["type"] == type_)
-
-    def _on_message(self, message: WireMessage) -> None:
-        now_ms = asyncio.get_running_loop().time() * 1000
-        try:
-            self.heard.append((now_ms, json.loads(message)))
-        except ValueError:
-            self.heard.append((now_ms, message))
-
-    def _on_close(self, closed: WireClosed) -> None:
-        self.closed = closed
-
-
-async def settle(duration_ms: float = 0) -> None:
-    """Let messages in flight arrive, and so much time pass."""
-    await asyncio.sleep(duration_ms / 1000)
-    for _ in range(6):
-        await asyncio.sleep(0)
 
 
 async def test_a_script_is_played_in_order_and_used_up() -> None:
@@ -300,139 +241,5 @@ async def test_the_caller_who_speaks_over_a_long_answer_cuts_it_and_says_what_wa
     script.assert_done()
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "status"),
-    [
-        (Endpoint(ENDPOINT.url), 401),
-        (Endpoint(ENDPOINT.url, {"authorization": "Bearer sk-other"}), 401),
-        (Endpoint("wss://api.openai.com/v2/live?model=x", ENDPOINT.headers), 404),
-    ],
-)
-async def test_who_may_not_come_in_is_refused_before_the_upgrade(endpoint: Endpoint, status: int) -> None:
-    with pytest.raises(WireRefused) as refused:
-        await OpenAISimulator(api_key="sk-test").dial(endpoint)
-
-    assert refused.value.status == status
-
-
-@pytest.mark.parametrize(
-    ("url", "headers", "code", "close"),
-    [
-        (ENDPOINT.url, {"Authorization": "Bearer sk-other"}, "invalid_api_key", 3000),
-        (ENDPOINT.url, {**ENDPOINT.headers, "OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled", 4000),
-        ("wss://api.openai.com/v1/realtime", ENDPOINT.headers, "missing_model", 4000),
-    ],
-)
-async def test_some_refusals_come_only_after_the_upgrade(
-    url: str, headers: dict[str, str], code: str, close: int
-) -> None:
-    client = await Client.dial(OpenAISimulator(api_key="sk-test", bad_key="close"), Endpoint(url, headers))
-
-    assert [event["error"]["code"] for _, event in client.heard] == [code]
-    assert client.closed is not None
-    assert (client.closed.code, client.closed.reason) == (close, f"invalid_request_error.{code}")
-
-
-async def test_a_browser_passes_its_key_as_a_subprotocol() -> None:
-    endpoint = Endpoint(ENDPOINT.url, subprotocols=("realtime", "openai-insecure-api-key.sk-test"))
-
-    client = await Client.dial(OpenAISimulator(api_key="sk-test"), endpoint)
-
-    assert client.times_of("session.created") == [0]
-
-
-async def test_audio_is_counted_in_the_record_and_not_kept() -> None:
-    simulator = OpenAISimulator(clock=VirtualClock())
-    client = await Client.dial(simulator)
-
-    for _ in range(50):
-        await client.says("input_audio_buffer.append", audio=base64.b64encode(bytes(960)).decode())
-    await client.says("input_audio_buffer.clear")
-
-    assert simulator.received == [
-        {"type": "input_audio_buffer.append", "count": 50, "audio_bytes": 48_000},
-        {"type": "input_audio_buffer.clear"},
-    ]
-    assert "0 sess_1 <- input_audio_buffer.append x50 (48000 bytes)" in simulator.log
-
-
-async def test_two_runs_of_a_call_give_the_same_log() -> None:
-    logs = [await log_of_a_call(), await log_of_a_call()]
-
-    assert logs[0] == logs[1]
-    assert len(logs[0]) > 30
-
-
-async def test_half_an_hour_of_speech_passes_at_once() -> None:
-    wire = await OpenAISimulator(Script(hear("commit"), say(seconds=1_800, pace="realtime"))).dial(ENDPOINT)
-    sizes: Counter[int] = Counter()
-    wire.start(lambda message: sizes.update([len(message) // 1_000]), lambda _: None)
-
-    wire.send(json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(4_800)).decode()}))
-    wire.send(json.dumps({"type": "input_audio_buffer.commit"}))
-    wire.send(json.dumps({"type": "response.create"}))
-    await settle(1_800_100)
-
-    assert sizes[1] >= 90_000, "20 ms of audio is 1.3 kB in base64"
-
-
-async def log_of_a_call() -> list[str]:
-    begin_ms = asyncio.get_running_loop().time() * 1000
-    simulator = OpenAISimulator(Script(hear(), say(seconds=3, pace="realtime"), loop()), clock=VirtualClock())
-    client = await Client.dial(simulator)
-    for _ in range(3):
-        await client.speaks()
-        await settle(1_000)
-    lines = (line.split(" ", 1) for line in simulator.log)
-    return [f"{float(at_ms) - begin_ms:.0f} {rest}" for at_ms, rest in lines]
-
-
 def transcribing() -> dict[str, Any]:
     return {"type": "realtime", "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
-
-
-@pytest.mark.parametrize("name", ["script.json", "script.toml"])
-def test_a_script_can_be_read_from_a_file(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if path.suffix == ".json":
-        steps = ["hear", {"say": {"text": "Hi.", "seconds": 2}}, {"call_tool": {"name": "a", "args": {"b": 1}}}, "loop"]
-        path.write_text(json.dumps(steps))
-    else:
-        path.write_text(
-            '[[steps]]\nhear = "any"\n[[steps]]\nsay = {text = "Hi.", seconds = 2}\n'
-            '[[steps]]\ncall_tool = {name = "a", args = {b = 1}}\n[[steps]]\nloop = {}\n'
-        )
-
-    script = Script.load(path)
-
-    performed = []
-    for _ in range(4):
-        performed.append(script.current)
-        script.advance()
-    assert performed == [hear(), say("Hi.", seconds=2), call_tool("a", {"b": 1}), loop()]
-    assert script.current == hear()
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("{", "cannot be read"),
-        ("5", "a list of steps"),
-        ('["sing"]', "step 1: no step is called 'sing'"),
-        ('["hear", {"say": {"loud": true}}]', r"step 2 \(say\)"),
-        ('[{"say": "a", "hear": "b"}]', "step 1: a step is a name or one pair"),
-        ('[{"hear": "voices"}]', "a turn is"),
-        ('["loop"]', "cannot begin with loop"),
-    ],
-)
-def test_a_file_that_is_no_script_is_refused_with_the_step_at_fault(tmp_path: Path, text: str, complaint: str) -> None:
-    path = tmp_path / "script.json"
-    path.write_text(text)
-
-    with pytest.raises(ConfigError, match=complaint):
-        Script.load(path)
-
-
-def test_a_missing_file_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.json cannot be read"):
-        Script.load("nowhere.json")

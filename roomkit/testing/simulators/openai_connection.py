@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from roomkit.clock import Clock
 from roomkit.testing.simulators.openai_director import OpenAIDirector
+from roomkit.testing.simulators.openai_reading import read
 from roomkit.testing.simulators.openai_session import Close
 from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.port import WireClosed
@@ -78,12 +79,12 @@ class Connection:
     def receive(self, message: str | bytes) -> None:
         """The client sent this."""
         now_ms = self._clock.now_ms()
-        event = _event(message)
-        if event is None:
-            self._record.remark(self._id, f"<- rubbish, {len(message)} long", now_ms)
+        reading = read(message)
+        if reading.event:
+            self._record.client_sent(self._id, reading.event, now_ms)
         else:
-            self._record.client_sent(self._id, event, now_ms)
-        self._director.receive(message, now_ms)
+            self._record.remark(self._id, f"<- rubbish, {len(message)} long", now_ms)
+        self._director.receive(reading, now_ms)
         self.flush()
 
     def gone(self, closed: WireClosed) -> None:
@@ -166,11 +167,3 @@ def audio_bytes(event: Mapping[str, Any]) -> int | None:
     """How much audio an event carries; `None` if it is not about audio, or unreadable."""
     coded = event.get(AUDIO_KEYS.get(str(event.get("type")), ""))
     return len(coded) * 3 // 4 - coded[-2:].count("=") if isinstance(coded, str) else None
-
-
-def _event(message: str | bytes) -> Mapping[str, Any] | None:
-    try:
-        event = json.loads(message)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) else None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from roomkit.testing.simulators.openai_conversation import Event
+from roomkit.testing.simulators.openai_reading import Reading
 from roomkit.testing.simulators.openai_response import Call, Speech, words_of
 from roomkit.testing.simulators.openai_rules import Refusal
 from roomkit.testing.simulators.openai_session import Heard, OpenAISimulatorSession, Output
@@ -59,16 +60,15 @@ class OpenAIDirector:
             times_ms.append(self._silent_until_ms)
         return min((one for one in times_ms if one is not None), default=None)
 
-    def receive(self, message: str | bytes, now_ms: float) -> None:
+    def receive(self, reading: Reading, now_ms: float) -> None:
         """Handle one message of the client."""
         self._now_ms = now_ms
-        event = self.session.receive(message, now_ms)
-        if event is None or event["type"] == "input_audio_buffer.append":
-            if self.session.heard:
-                self._play()
-            return
-        self._unclaimed.append(event)
-        self._play()
+        is_accepted = self.session.receive(reading)
+        is_audio = reading.event.get("type") == "input_audio_buffer.append"
+        if is_accepted and not is_audio:
+            self._unclaimed.append(reading.event)
+        if not is_audio or self.session.heard:
+            self._play()
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""

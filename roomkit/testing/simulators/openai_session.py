@@ -6,10 +6,7 @@ server refuses. It says nothing of its own accord: what the model "says" is told
 
 from __future__ import annotations
 
-import base64
-import binascii
 import heapq
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -18,14 +15,13 @@ from typing import Any, Final
 
 from roomkit.testing.simulators.openai_answers import Answers
 from roomkit.testing.simulators.openai_conversation import Conversation, Event, Item, Refused
+from roomkit.testing.simulators.openai_defaults import default_session, default_turn_detection
 from roomkit.testing.simulators.openai_ear import Ear, Started
+from roomkit.testing.simulators.openai_reading import Reading, decode_audio
 from roomkit.testing.simulators.openai_response import Call, Speech
-from roomkit.testing.simulators.openai_rules import Refusal, check, unsupported
-from roomkit.testing.simulators.openai_tables import CLIENT_EVENTS, default_session, default_turn_detection
+from roomkit.testing.simulators.openai_rules import Refusal
 from roomkit.testing.simulators.steps import Turn
 
-APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
-"""Of audio in one append; the vendor's limit."""
 COMMIT_MINIMUM_MS: Final = 100
 SESSION_LIMIT_MS: Final = 60 * 60 * 1000
 EXPIRY_REASON: Final = "Your session hit the maximum duration of 60 minutes."
@@ -99,25 +95,23 @@ class OpenAISimulatorSession:
         out, self._out = self._out, []
         return out
 
-    def receive(self, message: str | bytes, now_ms: float) -> Event | None:
+    def receive(self, reading: Reading) -> bool:
         """Handle one message of the client.
 
         Returns:
-            The event if it was accepted, `None` if it was refused (then an ``error`` event is on its way).
+            Whether it was accepted; if not, an ``error`` event is on its way.
         """
         if self.is_over:
-            return None
-        event, refusal = _parsed(message)
+            return False
+        refusal = reading.refusal
         if refusal is None:
             try:
-                self._handle(event, now_ms)
+                self._handle(reading.event)
             except Refused as refused:
                 refusal = refused.refusal
-        if refusal is None:
-            return event
-        event_id = event.get("event_id")
-        self.refuse(refusal, event_id if isinstance(event_id, str) else None)
-        return None
+        if refusal is not None:
+            self.refuse(refusal, reading.event_id)
+        return refusal is None
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""
@@ -157,7 +151,7 @@ class OpenAISimulatorSession:
         """Say this in the oldest response that has nothing to say yet."""
         self.answers.fill(parts, now_ms)
 
-    def _handle(self, event: Event, now_ms: float) -> None:
+    def _handle(self, event: Event) -> None:
         match event["type"]:
             case "input_audio_buffer.append":
                 self._append(event["audio"])
@@ -165,6 +159,7 @@ class OpenAISimulatorSession:
                 self._commit_by_client()
             case "input_audio_buffer.clear":
                 self._ear.empty()
+                self._speech_item_id = ""
                 self.emit("input_audio_buffer.cleared")
             case "session.update":
                 self._update(event["session"])
@@ -176,12 +171,12 @@ class OpenAISimulatorSession:
                 text = "'output_audio_buffer.clear' is for WebRTC and SIP; on a WebSocket the client owns playback."
                 raise Refused("invalid_value", text, "type")
             case _:
-                self._edit_conversation(event, now_ms)
+                self._edit_conversation(event)
 
-    def _edit_conversation(self, event: Event, now_ms: float) -> None:
+    def _edit_conversation(self, event: Event) -> None:
         match event["type"]:
             case "conversation.item.create":
-                self._create_item(event["item"], event.get("previous_item_id"), now_ms)
+                self._create_item(event["item"], event.get("previous_item_id"))
             case "conversation.item.retrieve":
                 self.emit("conversation.item.retrieved", item=self.conversation.show(event["item_id"]))
             case "conversation.item.delete":
@@ -218,7 +213,7 @@ class OpenAISimulatorSession:
         self._require_voice(wishes.get("audio", {}).get("output", {}), "response")
         self.answers.create(wishes)
 
-    def _create_item(self, body: Event, previous_item_id: str | None, now_ms: float) -> None:
+    def _create_item(self, body: Event, previous_item_id: str | None) -> None:
         if body["type"] == "function_call_output":
             self.conversation.require_call(body["call_id"])
         shown = {key: value for key, value in body.items() if key != "object"}
@@ -236,12 +231,9 @@ class OpenAISimulatorSession:
             self.heard.append(Heard("text", shown["id"]))
 
     def _append(self, audio: str) -> None:
-        pcm = _decoded(audio)
         input_ = self.session["audio"]["input"]
-        detection = input_["turn_detection"]
-        if input_["format"]["type"] == "audio/pcm" and len(pcm) % 2:
-            raise Refused("invalid_value", "Invalid 'audio': half a sample; PCM16 has two bytes each.", "audio")
-        for noticed in self._ear.append(pcm, input_["format"]["type"], detection):
+        audio_type, detection = input_["format"]["type"], input_["turn_detection"]
+        for noticed in self._ear.append(decode_audio(audio, audio_type), audio_type, detection):
             if isinstance(noticed, Started):
                 self._speech_item_id = self._new_id("item")
                 where = {"item_id": self._speech_item_id, "audio_start_ms": noticed.audio_start_ms}
@@ -281,33 +273,3 @@ class OpenAISimulatorSession:
         for type_ in ("conversation.item.added", "conversation.item.done"):
             self.emit(type_, item=deepcopy(body), previous_item_id=before)
         self.heard.append(Heard(turn, item_id))
-
-
-def _parsed(message: str | bytes) -> tuple[Event, Refusal | None]:
-    """The event, and why it cannot be one."""
-    if isinstance(message, bytes):
-        return {}, Refusal(None, "Binary messages are not supported: send JSON events as text messages.")
-    try:
-        event = json.loads(message)
-    except (ValueError, RecursionError):
-        return {}, Refusal("invalid_json", "The message is not valid JSON.")
-    if not isinstance(event, dict):
-        return {}, Refusal("invalid_type", "An event is a JSON object.")
-    type_ = event.get("type")
-    if type_ is None:
-        return event, Refusal("missing_required_parameter", "Missing required parameter: 'type'.", "type")
-    if not isinstance(type_, str) or type_ not in CLIENT_EVENTS:
-        return event, unsupported(type_, CLIENT_EVENTS, "type")
-    return event, check(CLIENT_EVENTS[type_], event, "")
-
-
-def _decoded(audio: str) -> bytes:
-    try:
-        pcm = base64.b64decode(audio, validate=True)
-    except (binascii.Error, ValueError):
-        text = "Invalid 'audio'. Expected base64-encoded audio bytes but got an invalid value."
-        raise Refused("invalid_value", text, "audio") from None
-    if len(pcm) > APPEND_LIMIT_BYTES:
-        text = f"Invalid 'audio': {len(pcm)} bytes in one event, at most {APPEND_LIMIT_BYTES} are accepted."
-        raise Refused("string_above_max_length", text, "audio")
-    return pcm
