@@ -175,6 +175,17 @@ class VoiceBackend(ABC):
         """What ``authenticate`` returned for this connection; merged into the session's metadata."""
         return {}
 
+    async def admit(self, connection: Any) -> Mapping[str, Any]:
+        """Ask at the door, before a session is made of ``connection``; what ``authenticate`` returned.
+
+        A transport whose connections were asked as they came has nothing to add.
+
+        Raises:
+            AccessDeniedError: It may not come in; the connection is closed.
+            ConfigError: ``connection`` is nothing this transport can carry.
+        """
+        return self.connection_metadata(connection)
+
     @abstractmethod
     async def open_link(self, connection: Any, setup: ClientSetup, sink: ClientSink) -> TransportLink:
         """Bind a connection to a session; audio flows to ``sink`` from here on.

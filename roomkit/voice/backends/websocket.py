@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from roomkit._aio import Supervisor
 from roomkit.errors import AccessDeniedError, ConfigError
@@ -119,17 +121,24 @@ class WebSocketRealtimeTransport(VoiceBackend):
     async def listen(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Listener]:
         """Listen on a port of our own while the context lasts; ``server.url`` is where. Port 0 picks a free one.
 
+        Leaving the context ends the calls that came through it.
+
         Raises:
             OSError: The address cannot be bound.
         """
         self._warn_if_open(host)
         options = ListenOptions(host, port, max_message_bytes=self._limits.max_message_bytes)
-        server = await listen(options, self._accept, self._admit)
+        arrived: WeakSet[ClientConnection] = WeakSet()
+        server = await listen(
+            options,
+            lambda wire, request: arrived.add(self._accept(wire, request)),
+            partial(self._admit, is_local=is_loopback(host)),
+        )
         try:
             yield server
         finally:
             await server.close()
-            await self._drop_everyone()
+            await _drop(arrived)
 
     async def adopt(self, connection: Any) -> ClientConnection:
         """Take over a WebSocket an endpoint of yours was given, once; what comes from now on is kept for its session.
@@ -168,6 +177,11 @@ class WebSocketRealtimeTransport(VoiceBackend):
         client = connection if isinstance(connection, ClientConnection) else self._foreign.get(id(connection))
         return {} if client is None else client.metadata
 
+    async def admit(self, connection: Any) -> Mapping[str, Any]:
+        """See `VoiceBackend.admit`; ``connection`` as in `adopt`."""
+        client = await self.adopt(connection)
+        return client.metadata
+
     async def open_link(self, connection: Any, setup: ClientSetup, sink: ClientSink) -> WebSocketLink:
         """See `VoiceBackend.open_link`; ``connection`` as in `adopt`, or what ``on_client_connected`` was given."""
         client = await self.adopt(connection)
@@ -176,23 +190,24 @@ class WebSocketRealtimeTransport(VoiceBackend):
     async def close(self) -> None:
         """See `VoiceBackend.close`."""
         self._is_closed = True
-        await self._drop_everyone()
+        await _drop(self._connections)
         await self._tasks.close()
 
     # Inside
 
-    def _admit(self, request: UpgradeRequest) -> Refusal | None:
+    def _admit(self, request: UpgradeRequest, *, is_local: bool = False) -> Refusal | None:
         if self._is_closed:
             return Refusal(503, "this server is shutting down")
-        if not is_origin_allowed(request.headers, self._allowed_origins):
+        if not is_origin_allowed(request.headers, self._allowed_origins, is_local=is_local):
             return Refusal(403, "pages of this origin may not connect (allowed_origins)")
         if len(self._connections) >= self._max_sessions:
             return Refusal(503, "too many sessions")
         return None
 
-    def _accept(self, wire: WirePort, request: UpgradeRequest) -> None:
+    def _accept(self, wire: WirePort, request: UpgradeRequest) -> ClientConnection:
         client = self._connection(wire, request)
         self._tasks.start(self._welcome(client), name="welcome")
+        return client
 
     def _connection(self, wire: WirePort, request: UpgradeRequest, host_object: Any = None) -> ClientConnection:
         def gone(client: ClientConnection) -> None:
@@ -232,13 +247,6 @@ class WebSocketRealtimeTransport(VoiceBackend):
             logger.exception("on_client_connected failed; its client was sent away")
             client.refuse("internal_error", "the session could not be started", close_code=1011)
 
-    async def _drop_everyone(self) -> None:
-        clients = list(self._connections)
-        for client in clients:
-            client.leave("server shutting down")
-        for client in clients:
-            await client.wait_closed()
-
     async def _lifespan(self, receive: asgi_wire.Receive, send: asgi_wire.Send) -> None:
         while True:
             event = await receive()
@@ -254,6 +262,14 @@ class WebSocketRealtimeTransport(VoiceBackend):
             logger.warning(
                 "WebSocketRealtimeTransport accepts anybody who can reach %s: pass authenticate=", host or "this server"
             )
+
+
+async def _drop(clients: Iterable[ClientConnection]) -> None:
+    leaving = list(clients)
+    for client in leaving:
+        client.leave("server shutting down")
+    for client in leaving:
+        await client.wait_closed()
 
 
 def _check_format(audio_format: str) -> None:

@@ -49,7 +49,7 @@ Authenticate = Callable[[ConnectionRequest], Awaitable[object] | object]
 AllowedOrigins = Sequence[str] | Literal["*"] | None
 
 
-def is_origin_allowed(headers: Mapping[str, str], allowed: AllowedOrigins) -> bool:
+def is_origin_allowed(headers: Mapping[str, str], allowed: AllowedOrigins, *, is_local: bool = False) -> bool:
     """Whether a page of this ``Origin`` may talk to us.
 
     Browsers let any page open a WebSocket anywhere, with the user's cookies; this is the only thing that stops one.
@@ -58,6 +58,8 @@ def is_origin_allowed(headers: Mapping[str, str], allowed: AllowedOrigins) -> bo
     Args:
         headers: The upgrade request's, by lower-case name.
         allowed: Origins (``"https://example.com"``), ``"*"`` for all, ``None`` for the page's own host.
+        is_local: We are bound to the loopback address. A page's own host must then be local by name too, or a page
+            whose domain was pointed at 127.0.0.1 after it loaded (DNS rebinding) would pass for ours.
     """
     origin = headers.get("origin")
     if origin is None or allowed == "*":
@@ -65,7 +67,9 @@ def is_origin_allowed(headers: Mapping[str, str], allowed: AllowedOrigins) -> bo
     if allowed is not None:
         return origin in allowed
     page = _authority(origin)
-    return page is not None and page == _authority(f"//{headers.get('host', '')}")
+    if page is None or (is_local and not is_loopback(page[0])):
+        return False
+    return page == _authority(f"//{headers.get('host', '')}")
 
 
 def _authority(url: str) -> tuple[str, int | None] | None:

@@ -132,6 +132,14 @@ def test_which_pages_may_connect(headers: dict[str, str], allowed: list[str] | N
 
 @pytest.mark.parametrize(
     ("host", "verdict"),
+    [("localhost:8000", True), ("127.0.0.1:8000", True), ("[::1]:8000", True), ("rebound.example:8000", False)],
+)
+def test_on_the_loopback_address_a_rebound_domain_is_no_page_of_ours(host: str, verdict: bool) -> None:
+    assert is_origin_allowed({"origin": f"http://{host}", "host": host}, None, is_local=True) is verdict
+
+
+@pytest.mark.parametrize(
+    ("host", "verdict"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("", False), ("10.0.0.7", False)],
 )
 def test_which_addresses_only_this_machine_reaches(host: str, verdict: bool) -> None:

@@ -294,6 +294,27 @@ async def test_what_authenticate_returns_becomes_metadata() -> None:
     assert transport.connection_metadata(near) == {}
 
 
+async def test_a_connection_can_be_asked_at_the_door_before_its_session_and_is_asked_once() -> None:
+    asked: list[object] = []
+
+    def authenticate(request: object) -> dict[str, int]:
+        asked.append(request)
+        return {"visit": len(asked)}
+
+    far, near = memory_pair()
+    client, heard = Client(far), Heard()
+    transport = WebSocketRealtimeTransport(authenticate=authenticate)
+
+    metadata = await transport.admit(near)
+    client.says()
+    await delivered()
+    await transport.open_link(near, SETUP, heard)
+
+    assert metadata == {"visit": 1}
+    assert len(asked) == 1
+    assert heard.items == [AUDIO]
+
+
 async def test_there_is_room_for_so_many_and_no_more() -> None:
     transport = WebSocketRealtimeTransport(max_sessions=1)
     (far, near), (far2, near2) = memory_pair(), memory_pair()

@@ -163,6 +163,23 @@ async def test_a_client_beyond_the_limit_is_refused_with_503() -> None:
     await transport.close()
 
 
+async def test_leaving_one_listener_ends_its_calls_and_no_other() -> None:
+    transport, _ = transport_with_echo()
+
+    async with transport.listen() as other, connect(other.url, proxy=None) as stays:
+        await stays.recv()
+        async with transport.listen() as server:
+            leaves = await connect(server.url, proxy=None)
+            await leaves.recv()
+
+        await leaves.wait_closed()
+        await stays.send(SPOKEN)
+        assert json.loads(await stays.recv())["type"] == "audio"
+
+    assert leaves.close_code == 1001
+    await transport.close()
+
+
 async def test_without_on_client_connected_the_client_is_told(caplog: pytest.LogCaptureFixture) -> None:
     transport = WebSocketRealtimeTransport()
 
