@@ -308,7 +308,7 @@ class Session:
         """
         events = self.events
         if not silent:
-            events.interrupt()
+            events.take_floor()
             events.new_turn()
             events.conversation.chain_depth = chain_depth
         self.send(InjectText(text, role, silent))

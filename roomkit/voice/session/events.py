@@ -282,6 +282,11 @@ class SessionEvents:
         for response_id in sorted({item.response_id for item in cut.items}):
             self._observe(HookTrigger.ON_BARGE_IN, BargeInEvent, response_id=response_id, heard_ms=cut.heard_ms)
 
+    def take_floor(self) -> None:
+        """The caller's turn came as text: it cuts what is being said, as a spoken one would."""
+        if self._policy.interrupts:
+            self.interrupt()
+
     def interrupt(self) -> None:
         """Silence the agent because the application or the caller (not their voice) wants so."""
         if self.media.output.unheard_ms() > 0.0 or self.media.in_flight:
@@ -322,6 +327,7 @@ class SessionEvents:
             case ClientPlayback(played_ms, epoch):
                 self._played(played_ms, epoch)
             case ClientText(text):
+                self.take_floor()
                 self._lane.put(lambda: self._host.typed(text))
             case ClientMuted(is_muted):
                 self.media.stop_input("client", is_muted)

@@ -581,3 +581,15 @@ async def test_the_answer_after_an_interruption_is_final_as_soon_as_it_was_heard
     await asyncio.sleep(1.1)
 
     assert call.port.words[-1] == ("assistant", "fine")
+
+
+async def test_typed_words_stand_after_the_answer_they_cut() -> None:
+    call = await start_call(lead_ms=200)
+    await call.agent_says("one two three four", seconds=4)
+    await asyncio.sleep(2)
+
+    await call.transport.simulate_client_text(call.view, "something else please")
+
+    assert call.typed == ["something else please"]
+    assert call.port.words == [("assistant", "one two")]
+    assert call.provider.injected_texts == [(call.view.id, "something else please", "user")]
