@@ -7,10 +7,12 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import numpy as np
+import uvloop
 
+from bench import rooms
 from bench.frames import FRAME_BYTES, audio_delta, delta_head
 from bench.process import SERVER_CORE
 from roomkit.providers.openai.dialect import OpenAIDialect
@@ -67,11 +69,22 @@ def _resampling(converter: Resampler, frame: bytes) -> float:
     return microseconds(lambda: converter.feed(frame), times=200)
 
 
+async def _print_all(rows: AsyncIterator[Row]) -> None:
+    async for row in rows:
+        _print(*row)
+
+
+def _print(name: str, figure: float, unit: str) -> None:
+    print(f"{name}\t{figure:,.2f}\t{unit}", flush=True)
+
+
 def main() -> None:
     os.sched_setaffinity(0, {SERVER_CORE})
-    for rows in (codec, audio):
-        for name, figure, unit in rows():
-            print(f"{name}\t{figure:.2f}\t{unit}", flush=True)
+    for part in (rooms.frames, rooms.rooms, rooms.sessions):
+        uvloop.run(_print_all(part()))
+    for values in (codec, audio):
+        for row in values():
+            _print(*row)
 
 
 if __name__ == "__main__":
