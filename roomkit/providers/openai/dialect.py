@@ -1,8 +1,8 @@
 """OpenAI Realtime (GA protocol, 2026-11) as a dialect: commands to messages, messages to events.
 
 It lives for one socket and composes what that socket's conversation needs: which response is in flight
-(`ResponseFlow`), growing transcripts (`TranscriptLog`), the caller's audio (`CallerInput`), tool calls already
-reported. Not in here: sockets, time, logs. The names of the switched-off beta are read too, for compatible servers.
+(`ResponseFlow`), growing transcripts (`TranscriptLog`), the caller's audio (`CallerInput`), tool calls (`CallLog`).
+Not in here: sockets, time, logs. The names of the switched-off beta are read too, for compatible servers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final
 from roomkit.providers.openai import items
 from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, SampleAligner, audio_of
 from roomkit.providers.openai.caller_input import CallerInput
-from roomkit.providers.openai.events import Json, object_of, objects_of, parse, text_of, usage_of
+from roomkit.providers.openai.calls import CallLog
+from roomkit.providers.openai.events import Json, object_of, parse, status_of, text_of, usage_of
 from roomkit.providers.openai.faults import ACTIVE_RESPONSE, fault_of, is_benign
 from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponseParams
 from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
@@ -38,12 +39,10 @@ from roomkit.voice.realtime.dialect import (
     RecallToolCall,
     ResponseDone,
     ResponseStarted,
-    ResponseStatus,
     SendAudio,
     Speak,
     SpeechStarted,
     SpeechStopped,
-    ToolCall,
     ToolResult,
     TranscriptFailed,
     TruncateOutput,
@@ -51,12 +50,6 @@ from roomkit.voice.realtime.dialect import (
 )
 from roomkit.voice.wires.port import WireMessage
 
-_STATUSES: Final[dict[str, ResponseStatus]] = {
-    "completed": "completed",
-    "cancelled": "cancelled",
-    "failed": "failed",
-    "incomplete": "incomplete",
-}
 _NOTHING: Final = Decoded()
 
 
@@ -69,7 +62,7 @@ class OpenAIDialect:
         self._input = CallerInput()
         self._deltas = DeltaReader()
         self._aligner = SampleAligner()
-        self._reported_calls: set[str] = set()
+        self._calls = CallLog()
         self._last_event_number = 0
         self._opening_id = ""
         self._is_open = False
@@ -162,6 +155,8 @@ class OpenAIDialect:
         # the voice freezes at the first audio, which may be on its way; naming it then gets the whole update refused
         session = session_object(config, with_voice=not self._responses.has_begun)
         self._input.turns = turn_policy(config)
+        if not self._input.turns.answers_by_itself:
+            self._responses.no_answer_is_coming()
         return self._message("session.update", {"session": session})
 
     def _message(self, kind: str, fields: Json = {}) -> str:  # noqa: B006 -- never changed
@@ -200,6 +195,8 @@ class OpenAIDialect:
 
     def _speech_started(self, event: Json) -> Decoded:
         self._input.speech_started()
+        if self._input.turns.answers_by_itself:
+            self._responses.answer_is_coming()
         return Decoded((SpeechStarted(text_of(event, "item_id")),))
 
     def _speech_stopped(self, event: Json) -> Decoded:
@@ -209,6 +206,11 @@ class OpenAIDialect:
     def _committed(self, event: Json) -> Decoded:
         self._input.emptied()
         return Decoded((InputCommitted(text_of(event, "item_id")),))
+
+    def _cleared(self, event: Json) -> Decoded:
+        self._input.speech_stopped()
+        self._responses.no_answer_is_coming()
+        return Decoded(replies=tuple(self._due_request()))
 
     def _caller_words(self, event: Json) -> Decoded:
         return _maybe(self._transcripts.grew("user", text_of(event, "item_id"), text_of(event, "delta")))
@@ -231,14 +233,7 @@ class OpenAIDialect:
         return _maybe(self._transcripts.finished("assistant", *ids))
 
     def _call_complete(self, event: Json) -> Decoded:
-        return _maybe(self._tool_call(event, text_of(event, "response_id")))
-
-    def _tool_call(self, call: Json, response_id: str) -> ToolCall | None:
-        call_id, name = text_of(call, "call_id"), text_of(call, "name")
-        if not call_id or not name or call_id in self._reported_calls:
-            return None  # without its name it is told again in `response.done`
-        self._reported_calls.add(call_id)
-        return ToolCall(call_id, name, text_of(call, "arguments"), response_id)
+        return _maybe(self._calls.told(event, text_of(event, "response_id")))
 
     def _response_created(self, event: Json) -> Decoded:
         response_id = text_of(object_of(event, "response"), "id")
@@ -248,13 +243,12 @@ class OpenAIDialect:
     def _response_done(self, event: Json) -> Decoded:
         response = object_of(event, "response")
         response_id = text_of(response, "id")
-        status = _STATUSES.get(text_of(response, "status"), "completed")
+        status = status_of(response)
         details = object_of(response, "status_details")
         error = object_of(details, "error")
         events: list[ProviderEvent] = [*self._transcripts.response_done(response_id)]
         if status == "completed":  # the arguments of a cut answer may be half
-            calls = [item for item in objects_of(response, "output") if text_of(item, "type") == "function_call"]
-            events += [call for item in calls if (call := self._tool_call(item, response_id)) is not None]
+            events += self._calls.told_by(response)
         reason = fault_of(error).code if error else text_of(details, "reason")
         events.append(ResponseDone(response_id, status, usage_of(response), reason))
         if status == "failed" and error:
@@ -277,6 +271,7 @@ class OpenAIDialect:
         "input_audio_buffer.speech_started": _speech_started,
         "input_audio_buffer.speech_stopped": _speech_stopped,
         "input_audio_buffer.committed": _committed,
+        "input_audio_buffer.cleared": _cleared,
         "conversation.item.input_audio_transcription.delta": _caller_words,
         "conversation.item.input_audio_transcription.completed": _caller_said,
         "conversation.item.input_audio_transcription.failed": _caller_unheard,

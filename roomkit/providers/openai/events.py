@@ -10,11 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from roomkit.errors import WireError
+from roomkit.voice.realtime.dialect import ResponseStatus
 from roomkit.voice.wires.port import WireMessage
 
 Json = Mapping[str, Any]
 """A JSON object as it came: only its being an object is known."""
 
+_STATUSES: dict[str, ResponseStatus] = {
+    "completed": "completed",
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "incomplete": "incomplete",
+}
 _MAX_USAGE_DEPTH = 4
 _MAX_COUNT = 1e15
 """No session counts that far; also keeps NaN, infinity and integers no float can hold out of our sums."""
@@ -51,6 +58,11 @@ def objects_of(event: Json, key: str) -> list[Json]:
     """The objects in the list at ``key``."""
     value = event.get(key)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def status_of(response: Json) -> ResponseStatus:
+    """How a finished response ended; whatever is not known counts as completed."""
+    return _STATUSES.get(text_of(response, "status"), "completed")
 
 
 def usage_of(response: Json) -> dict[str, float]:

@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 
 OPENAI_PROFILE: Final = Profile(
     name="openai",
-    reconfigures=frozenset({"instructions", "voice", "tools", "provider_config"}),
+    # not the voice: it is frozen from the first audio on, so another voice takes another link
+    reconfigures=frozenset({"instructions", "tools", "provider_config"}),
     truncates=True,
     deletes_items=True,
     manual_turns=True,

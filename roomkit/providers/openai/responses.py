@@ -3,7 +3,9 @@
 A response is in flight from the moment its request is *sent* until it is done, or refused by an error that names the
 request; responses the server's voice detection starts by itself count too. What is asked meanwhile waits. Where such a
 server-made response wins the race against our request, the request is refused as
-``conversation_already_has_active_response`` and waits again. Invariant: never a second request while one is in flight.
+``conversation_already_has_active_response`` and waits again. While the caller speaks, plain requests wait too, and the
+answer the server gives by itself covers them: else the agent would talk over the caller and then leave that turn
+unanswered, its place taken. Invariant: never a second request while one is in flight.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ class ResponseFlow:
         self._active_id = ""
         self._waiting: deque[ResponseParams] = deque()
         self._has_begun = False
+        self._is_answer_coming = False
 
     @property
     def is_in_flight(self) -> bool:
@@ -62,16 +65,28 @@ class ResponseFlow:
 
     def next_request(self, event_id: str) -> ResponseParams | None:
         """The request to send now under ``event_id``; from here on it is in flight. ``None``: not yet."""
-        if self.is_in_flight or not self._waiting:
+        due = next((params for params in self._waiting if params or not self._is_answer_coming), None)
+        if due is None or self.is_in_flight:
             return None
-        params = self._waiting.popleft()
-        self._requested = _Request(event_id, params)
-        return params
+        self._waiting.remove(due)
+        self._requested = _Request(event_id, due)
+        return due
+
+    def answer_is_coming(self) -> None:
+        """The caller speaks, and the server will answer that turn by itself."""
+        self._is_answer_coming = True
+
+    def no_answer_is_coming(self) -> None:
+        """What the caller said was dropped, or the server will not answer by itself any more."""
+        self._is_answer_coming = False
 
     def created(self, response_id: str) -> None:
         """A response began: ours, or one the server started."""
         self._active_id = response_id
         self._has_begun = True
+        if self._is_answer_coming:
+            self._is_answer_coming = False
+            self._waiting = deque(params for params in self._waiting if params)
 
     def done(self, response_id: str) -> None:
         """A response ended. While another one is known to be active, this changes nothing."""

@@ -121,6 +121,38 @@ def test_a_server_error_that_names_nothing_does_not_silence_the_agent_for_ever()
     assert kinds(dialect.encode(AskForResponse())) == ["response.create"]
 
 
+def test_an_answer_asked_for_while_the_caller_speaks_is_given_with_the_servers_own() -> None:
+    dialect = opened()
+    hear(dialect, "input_audio_buffer.speech_started", item_id="i")
+
+    assert kinds(dialect.encode(ToolResult("call_1", "look", "found"))) == ["conversation.item.create"]
+    hear(dialect, "input_audio_buffer.speech_stopped", item_id="i")
+    created(dialect, "resp_vad")
+    assert done(dialect, "resp_vad").replies == ()
+
+
+def test_an_answer_asked_for_while_the_caller_speaks_is_given_at_once_where_the_server_gives_none() -> None:
+    dialect = opened(create_response=False)
+    hear(dialect, "input_audio_buffer.speech_started", item_id="i")
+
+    assert kinds(dialect.encode(AskForResponse())) == ["response.create"]
+
+
+def test_an_answer_is_not_waited_for_when_what_the_caller_said_was_cleared() -> None:
+    dialect = opened()
+    hear(dialect, "input_audio_buffer.speech_started", item_id="i")
+    dialect.encode(AskForResponse())
+
+    assert kinds(hear(dialect, "input_audio_buffer.cleared").replies) == ["response.create"]
+
+
+def test_words_to_be_said_exactly_do_not_wait_for_the_caller() -> None:
+    dialect = opened()
+    hear(dialect, "input_audio_buffer.speech_started", item_id="i")
+
+    assert kinds(dialect.encode(Speak("One moment."))) == ["response.create"]
+
+
 def test_cancelling_withdraws_what_waited_and_what_was_asked() -> None:
     dialect = opened()
     dialect.encode(AskForResponse())
@@ -133,7 +165,8 @@ def test_cancelling_withdraws_what_waited_and_what_was_asked() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["ask", "speak", "result", "vad", "create", "done", "busy", "refuse", "cancel"]), max_size=40
+        st.sampled_from(["ask", "speak", "result", "hear", "vad", "create", "done", "busy", "refuse", "cancel"]),
+        max_size=40,
     )
 )
 def test_there_are_never_two_requests_in_flight(moves: list[str]) -> None:
@@ -155,6 +188,8 @@ def test_there_are_never_two_requests_in_flight(moves: list[str]) -> None:
                 "cancel": CancelResponse(),
             }
             takes(dialect.encode(commands[move]))
+        elif move == "hear":
+            hear(dialect, "input_audio_buffer.speech_started", item_id=f"item_{number}")
         elif (move == "vad" and not unanswered and not active) or (move == "create" and unanswered):
             unanswered.clear()
             active = f"resp_{number}"

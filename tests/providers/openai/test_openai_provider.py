@@ -279,6 +279,10 @@ def test_turns_follow_the_provider_config() -> None:
     assert provider.turn_policy(LinkConfig("s", provider_config={"turn_detection": None})).manual
 
 
+def test_a_voice_is_not_promised_to_change_in_place_because_the_vendor_freezes_it() -> None:
+    assert OpenAIRealtimeProvider(KEY).profile.reconfigures == {"instructions", "tools", "provider_config"}
+
+
 async def test_temperature_is_ignored_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     async def dial(endpoint: Endpoint) -> WirePort:
         raise WireRefused(0, "nobody")
