@@ -251,15 +251,21 @@ class SQLiteStore:
 
     def _open_for_writing(self) -> sqlite3.Connection:
         connection = _connect(self._path)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
-            connection.close()
             raise StoreError(f"{self._path.name} has schema version {version}; this RoomKit reads {SCHEMA_VERSION}")
-        return connection
 
     def _close_reading(self) -> None:
         if self._read_connection is not None:
