@@ -154,14 +154,22 @@ class WebSocketRealtimeTransport(VoiceBackend):
         if isinstance(connection, ClientConnection):
             return connection
         if (known := self._foreign.get(id(connection))) is not None:
+            if not known.is_admitted:
+                raise AccessDeniedError("this connection is still being asked who it is")
             return known
+        if self._is_closed:
+            raise ConfigError("this transport is closed: it takes no more connections")
         wire, request = await open_foreign(connection, self._tasks, self._limits.max_message_bytes)
         refusal = self._admit(request)
         client = self._connection(wire, request, host_object=connection)
-        if refusal is not None:
-            client.refuse("refused", refusal.detail, close_code=1008)
-            raise AccessDeniedError(refusal.detail)
-        await self._let_in(client)
+        try:
+            if refusal is not None:
+                client.refuse("refused", refusal.detail, close_code=1008)
+                raise AccessDeniedError(refusal.detail)
+            await self._let_in(client)
+        except AccessDeniedError:
+            await client.wait_closed()  # the endpoint that called us may return at once, and its socket with it
+            raise
         return client
 
     async def wait_closed(self, connection: Any) -> None:
@@ -226,6 +234,7 @@ class WebSocketRealtimeTransport(VoiceBackend):
     async def _let_in(self, client: ClientConnection) -> None:
         try:
             client.metadata = await authenticated(self._authenticate, client.request)
+            client.is_admitted = True
         except AccessDeniedError as error:
             client.refuse("unauthorized", str(error), close_code=UNAUTHORIZED)
             raise

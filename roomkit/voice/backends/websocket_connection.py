@@ -40,6 +40,7 @@ class ClientConnection:
     Attributes:
         request: How it came.
         metadata: What ``authenticate`` returned.
+        is_admitted: Whether ``authenticate`` has said yes.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class ClientConnection:
     ) -> None:
         self.request = request
         self.metadata: dict[str, Any] = {}
+        self.is_admitted = False
         self._wire = wire
         self._options = options
         self._limits = limits

@@ -315,6 +315,27 @@ async def test_a_connection_can_be_asked_at_the_door_before_its_session_and_is_a
     assert heard.items == [AUDIO]
 
 
+async def test_nobody_slips_in_while_the_door_is_still_being_asked() -> None:
+    async def takes_its_time(_: object) -> None:
+        await asyncio.sleep(5)
+
+    far, near = memory_pair()
+    client = Client(far)
+    transport = WebSocketRealtimeTransport(authenticate=takes_its_time)
+
+    async def asks_first() -> None:
+        with pytest.raises(AccessDeniedError, match="authentication failed"):
+            await transport.admit(near)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(asks_first())
+        await asyncio.sleep(1)
+        with pytest.raises(AccessDeniedError, match="still being asked"):
+            await transport.open_link(near, SETUP, Heard())
+
+    assert client.closed is not None
+
+
 async def test_there_is_room_for_so_many_and_no_more() -> None:
     transport = WebSocketRealtimeTransport(max_sessions=1)
     (far, near), (far2, near2) = memory_pair(), memory_pair()

@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from roomkit.errors import AccessDeniedError
+from roomkit.errors import AccessDeniedError, ConfigError
 from roomkit.voice.backends.base import ClientEvent, ClientGone, ClientSetup
 from roomkit.voice.backends.websocket_connection import ClientConnection
 from roomkit.voice.realtime import WebSocketRealtimeTransport
@@ -343,3 +343,31 @@ async def test_inside_a_websockets_server() -> None:
     assert len(refused) == 1
     assert echo.gone.is_set()
     await transport.close()
+
+
+async def test_a_refused_client_of_an_endpoint_is_told_before_the_endpoint_returns() -> None:
+    transport, echo = transport_with_echo(authenticate=lambda _: False)
+    app = FastAPI()
+
+    @app.websocket("/talk")
+    async def talk(websocket: WebSocket) -> None:
+        with pytest.raises(AccessDeniedError):
+            await echo.answers(websocket)
+
+    async with under_uvicorn(app) as address:
+        assert await close_code_of(f"ws://{address}/talk") == (4401, ["unauthorized"])
+
+    await transport.close()
+
+
+async def test_a_closed_transport_takes_nobody() -> None:
+    transport, _ = transport_with_echo()
+    await transport.close()
+
+    with pytest.raises(ConfigError, match="closed"):
+        await transport.adopt(object())
+    async with transport.listen() as server:
+        with pytest.raises(InvalidStatus) as refused:
+            await close_code_of(server.url)
+
+    assert refused.value.response.status_code == 503

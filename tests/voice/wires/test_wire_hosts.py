@@ -14,7 +14,9 @@ import pytest
 
 from roomkit.voice.wires import connect, picows, websockets
 from roomkit.voice.wires.listener import ListenOptions, Refusal, UpgradeRequest, admit_all, listen
+from roomkit.voice.wires.picows_wire import PicowsWire
 from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WirePort, WireRefused
+from roomkit.voice.wires.queued import QueuedWire
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
@@ -305,7 +307,12 @@ async def test_a_cancelled_dial_leaves_neither_socket_nor_task(host: ModuleType)
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_the_default_listener_and_dialler_understand_each_other() -> None:
+@pytest.mark.parametrize("has_picows", [True, False])
+async def test_the_default_listener_and_dialler_understand_each_other(
+    has_picows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("roomkit.voice.wires", "roomkit.voice.wires.listener"):
+        monkeypatch.setattr(f"{module}.installed", lambda _: has_picows)
     server = Server()
     listener = await listen(ListenOptions(), server.accept)
 
@@ -315,4 +322,6 @@ async def test_the_default_listener_and_dialler_understand_each_other() -> None:
 
     assert (await server.is_closed()).code == 1000
     assert server.messages == ["hello"]
+    assert {type(wire), type(server.wire)} == {PicowsWire if has_picows else QueuedWire}
+    wire.start(lambda _: None, lambda _: None)
     await listener.close()
