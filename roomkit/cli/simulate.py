@@ -23,7 +23,8 @@ def simulate() -> None:
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65_535), help="0: any free port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--script", "script_path", type=click.Path(path_type=Path), help="A .json or .toml file of steps.")
-def simulate_openai(port: int, host: str, script_path: Path | None) -> None:
+@click.option("--log", "is_logging", is_flag=True, help="Print each event, both ways; audio as counts.")
+def simulate_openai(port: int, host: str, script_path: Path | None, *, is_logging: bool) -> None:
     """The OpenAI Realtime API. Each caller gets the script from its beginning; without one, canned answers."""
     from roomkit.testing.simulators.openai_server import OpenAISimulator
     from roomkit.testing.simulators.script import Script
@@ -32,7 +33,9 @@ def simulate_openai(port: int, host: str, script_path: Path | None) -> None:
         return Script.load(script_path) if script_path else Script()
 
     async def run() -> None:
-        async with OpenAISimulator(script).serve(host=host, port=port) as server:
+        async with OpenAISimulator(script, on_log=click.echo if is_logging else None).serve(
+            host=host, port=port
+        ) as server:
             click.echo(f"OpenAI Realtime simulator: {server.url}?model=gpt-realtime-2.1")
             click.echo(f'OpenAI SDK: AsyncOpenAI(api_key="sk-any", base_url="{server.base_url}")')
             click.echo("Stop with Ctrl-C.")

@@ -72,6 +72,26 @@ async def test_audio_is_counted_in_the_record_and_not_kept() -> None:
     assert "0 sess_1 <- input_audio_buffer.append x50 (48000 bytes)" in simulator.log
 
 
+async def test_the_callers_audio_is_kept_on_request() -> None:
+    simulator = OpenAISimulator(keep_audio=True)
+    client = await Client.dial(simulator)
+
+    for pcm in (b"\x01\x00", b"\x02\x00"):
+        await client.says("input_audio_buffer.append", audio=base64.b64encode(pcm).decode())
+
+    assert simulator.sessions[0].caller_audio == b"\x01\x00\x02\x00"
+
+
+async def test_the_log_can_be_followed_as_it_is_written() -> None:
+    lines: list[str] = []
+    simulator = OpenAISimulator(on_log=lines.append)
+    client = await Client.dial(simulator)
+
+    await client.types("Hello")
+
+    assert lines == simulator.log
+
+
 async def test_two_runs_of_a_call_give_the_same_log() -> None:
     logs = [await log_of_a_call(), await log_of_a_call()]
 

@@ -42,6 +42,8 @@ class OpenAISimulator:
         script: What it does; or a function making a script for each connection. By default it just answers.
         api_key: The only key it lets in; by default any, but there must be one.
         bad_key: How another key is turned away: HTTP 401 on the upgrade, or close 3000 after it.
+        keep_audio: Keep the caller's audio; see `OpenAISimulatorSession.caller_audio`.
+        on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
 
     Attributes:
@@ -55,13 +57,16 @@ class OpenAISimulator:
         *,
         api_key: str | None = None,
         bad_key: Literal["status", "close"] = "status",
+        keep_audio: bool = False,
+        on_log: Callable[[str], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._make_script = _maker(script)
         self._api_key = api_key
         self._bad_key = bad_key
+        self._keep_audio = keep_audio
         self._clock = clock
-        self._record = Record(audio_bytes)
+        self._record = Record(audio_bytes, on_log)
         self.scripts: list[Script] = []
         self.sessions: list[OpenAISimulatorSession] = []
 
@@ -149,7 +154,11 @@ class OpenAISimulator:
     ) -> Connection:
         now_ms = self._clock.now_ms()
         session = OpenAISimulatorSession(
-            new_id=self._clock.new_id, model=dialled.model, now_ms=now_ms, wall_s=self._clock.wall().timestamp()
+            new_id=self._clock.new_id,
+            model=dialled.model,
+            now_ms=now_ms,
+            wall_s=self._clock.wall().timestamp(),
+            keep_audio=self._keep_audio,
         )
         self.sessions.append(session)
         turned_away = self._turned_away(dialled)

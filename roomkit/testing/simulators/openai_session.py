@@ -55,15 +55,19 @@ class OpenAISimulatorSession:
         model: From the URL.
         now_ms: Loop time of the connection.
         wall_s: The same moment as seconds since 1970.
+        keep_audio: Whether to fill ``caller_audio``.
 
     Attributes:
         session: The session object as the server would show it.
         conversation: The items.
         answers: The responses.
         heard: The caller's turns that nobody took note of yet, oldest first.
+        caller_audio: All audio the client appended, in the session's input format; empty unless it is kept.
     """
 
-    def __init__(self, *, new_id: Callable[[str], str], model: str, now_ms: float, wall_s: float) -> None:
+    def __init__(
+        self, *, new_id: Callable[[str], str], model: str, now_ms: float, wall_s: float, keep_audio: bool = False
+    ) -> None:
         self._new_id = new_id
         self._out: list[Output] = []
         self._expires_ms = now_ms + SESSION_LIMIT_MS
@@ -71,7 +75,9 @@ class OpenAISimulatorSession:
         self._later_count = 0
         self._ear = Ear()
         self._speech_item_id = ""
+        self._keep_audio = keep_audio
         self.is_over = False
+        self.caller_audio = bytearray()
         self.session = default_session(new_id("sess"), model, int(wall_s) + SESSION_LIMIT_MS // 1000)
         self.conversation = Conversation()
         self.answers = Answers(self.emit, self.conversation, new_id, self.session)
@@ -233,7 +239,10 @@ class OpenAISimulatorSession:
     def _append(self, audio: str) -> None:
         input_ = self.session["audio"]["input"]
         audio_type, detection = input_["format"]["type"], input_["turn_detection"]
-        for noticed in self._ear.append(decode_audio(audio, audio_type), audio_type, detection):
+        pcm = decode_audio(audio, audio_type)
+        if self._keep_audio:
+            self.caller_audio += pcm
+        for noticed in self._ear.append(pcm, audio_type, detection):
             if isinstance(noticed, Started):
                 self._speech_item_id = self._new_id("item")
                 where = {"item_id": self._speech_item_id, "audio_start_ms": noticed.audio_start_ms}

@@ -21,14 +21,20 @@ class Record:
 
     Args:
         audio_bytes: How much audio an event carries, or `None` for an event that is not audio.
+        on_line: Told each line of the log as it is written.
 
     Attributes:
         received: The client's events in order; a run of audio appends is one entry with ``count`` and ``audio_bytes``.
         log: One line an event, both ways, with the loop time in ms. Two runs on virtual time give the same lines.
     """
 
-    def __init__(self, audio_bytes: Callable[[Mapping[str, Any]], int | None]) -> None:
+    def __init__(
+        self,
+        audio_bytes: Callable[[Mapping[str, Any]], int | None],
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
         self._audio_bytes = audio_bytes
+        self._on_line = on_line
         self._runs: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.received: list[dict[str, Any]] = []
         self.log: list[str] = []
@@ -49,7 +55,7 @@ class Record:
     def remark(self, session_id: str, text: str, now_ms: float) -> None:
         """Note something that is no event: a connection, its end, rubbish."""
         self._flush(session_id, now_ms)
-        self.log.append(f"{now_ms:.0f} {session_id} {text}")
+        self._write(f"{now_ms:.0f} {session_id} {text}")
 
     def _count_received(self, type_: str, size_bytes: int) -> None:
         last = self.received[-1] if self.received else {}
@@ -75,4 +81,9 @@ class Record:
         for (id_, arrow, type_), (count, sum_bytes) in [*self._runs.items()]:
             if id_ == session_id:
                 del self._runs[id_, arrow, type_]
-                self.log.append(f"{now_ms:.0f} {id_} {arrow} {type_} x{count} ({sum_bytes} bytes)")
+                self._write(f"{now_ms:.0f} {id_} {arrow} {type_} x{count} ({sum_bytes} bytes)")
+
+    def _write(self, line: str) -> None:
+        self.log.append(line)
+        if self._on_line is not None:
+            self._on_line(line)

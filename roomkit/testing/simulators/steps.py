@@ -106,7 +106,8 @@ def hear(turn: Turn = "any") -> Step:
 
     Args:
         turn: ``"speech"`` (the server's voice activity detection), ``"commit"`` (the client committed the buffer),
-            ``"text"`` (a user message item), or any of them.
+            ``"text"`` (a user message item), or any of them. A client that comes back replays its conversation as
+            text: after `drop`, say which kind you mean.
     """
     if turn not in ("any", "speech", "commit", "text"):
         raise ConfigError(f"hear({turn!r}): a turn is 'any', 'speech', 'commit' or 'text'")
