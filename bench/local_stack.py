@@ -18,14 +18,15 @@ import subprocess
 import tempfile
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
 
-from roomkit.providers.local.intents import Intent, understand
+from roomkit.providers.local.intents import understand
+from roomkit.providers.local.phrases import Intent
 from roomkit.providers.local.realtime import LocalRealtimeProvider
-from roomkit.providers.local.tools import default_tools
+from roomkit.providers.local.tools import default_tools, get_weather, order_status
 from roomkit.voice.realtime.dialect import (
     Audio,
     LinkConfig,
@@ -40,6 +41,7 @@ from roomkit.voice.realtime.provider import ProviderLink
 
 RATE_HZ = 16_000
 FRAME_BYTES = RATE_HZ // 50 * 2
+TOOLS: dict[str, Callable[..., object]] = {"get_weather": get_weather, "order_status": order_status}
 VOICES = ("slt", "rms", "awb", "kal16", "espeak")
 COMMANDS = (
     "what are your opening hours", "when do you open tomorrow", "are you open on sunday", "what time do you close",
@@ -75,8 +77,7 @@ class Caller:
             case Transcript("user", text, True):
                 self.heard.append(text)
             case ToolCall(call_id, name, arguments) if self.link is not None:
-                handler = {tool.name: tool.handler for tool in default_tools()}[name]
-                self.link.send(ToolResult(call_id, name, json.dumps(handler(**json.loads(arguments)))))
+                self.link.send(ToolResult(call_id, name, json.dumps(TOOLS[name](**json.loads(arguments)))))
 
     async def settled(self) -> None:
         return None
@@ -121,7 +122,7 @@ def speech(voice: str, text: str, folder: Path) -> bytes:
         subprocess.run(["flite", "-voice", voice, "-t", text, raw], check=True)
     subprocess.run(["sox", raw, "-r", str(RATE_HZ), "-b", "16", "-c", "1", path], check=True)
     with wave.open(str(path)) as file:
-        return room_noise(0.4) + file.readframes(file.getnframes())
+        return room_noise(0.4) + bytes(file.readframes(file.getnframes()))
 
 
 async def talk(provider: LocalRealtimeProvider, voice: str, audio: dict[str, bytes]) -> tuple[list[float], int, int]:

@@ -1,1 +1,1 @@
-"""The local provider: a voice agent for a shop, from parts that ship inside packages; no key, no network, no download."""
+"""The local provider: a shop's voice agent from parts that ship inside packages; no key, no network, no download."""

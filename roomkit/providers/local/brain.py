@@ -134,13 +134,15 @@ def _spoken_time(clock: Clock) -> str:
 def _hours(day: str | None, clock: Clock) -> str:
     if day is None:
         return HOURS
-    weekdays = DAYS[2:]
     today = clock.wall().astimezone().weekday()
-    index = {"today": today, "tomorrow": (today + 1) % 7}.get(day, weekdays.index(day) if day in weekdays else today)
-    name = day.title() if day in weekdays else f"{day}, {weekdays[index].title()},"
-    if weekdays[index] == "sunday":
-        return f"On {name} we are closed." if day in weekdays else f"We are closed {name} but open again on Monday."
-    return f"On {name} we are open from nine to six." if day in weekdays else f"{name} we are open from nine to six."
+    weekday = {"today": today, "tomorrow": (today + 1) % 7}.get(day)
+    name = f"On {day.title()}" if weekday is None else f"{day.title()}, {_WEEKDAYS[weekday].title()},"
+    if day == "sunday" or weekday == _WEEKDAYS.index("sunday"):
+        return f"{name} we are closed."
+    return f"{name} we are open from nine to six."
+
+
+_WEEKDAYS = DAYS[2:]
 
 
 def _tool_sentence(answered: ToolAnswered) -> str:

@@ -21,5 +21,5 @@ class LocalRealtimeConfig(BaseModel):
     voice: str = "en-us"
     silence_duration_ms: float = Field(default=256, ge=64, le=5_000)
     complete_ms: float = Field(default=96, ge=32, le=5_000)
-    incomplete_ms: float = Field(default=640, ge=64, le=10_000)
+    incomplete_ms: float = Field(default=480, ge=64, le=10_000)
     vad_threshold: float = Field(default=0.5, ge=0.05, le=0.95)

@@ -8,20 +8,20 @@ from __future__ import annotations
 import functools
 
 from roomkit.providers.local.intents import slotted, words_of
-from roomkit.providers.local.phrases import CITIES, CONTRACTIONS, DIGITS, SLOTS, TEMPLATES, expand
+from roomkit.providers.local.phrases import CITIES, CONTRACTIONS, DIGITS, SLOTS, TEMPLATES, expand, word_set
 from roomkit.voice.turn.endpointing import Completeness
 
-JUNK = frozenset(
+JUNK = word_set(
     """
-    after baby balloon banana because before being believe bicycle breakfast brother brown business butter camera candle
-    carpet chair chicken children church coffee country cousin dancing daughter dinner doctor dollar drive during
-    elephant every family father finger flower football forget fox friend garden garlic giving great guitar happy
-    holiday hospital house husband jacket joke judge jump kitchen large lemon letter little machine maybe minute money
-    monkey mother mountain mouth movie music night north nothing orange paper party pencil people picture plant pocket
-    pretty problem question quick rabbit really record river school sister something story strange street sugar summer
-    table teacher television third thirty together traffic travel tree under village visit watch water window winter
-    woman world yellow yesterday young
-    """.split()
+    after baby balloon banana because before being believe bicycle breakfast brother brown business butter
+    camera candle carpet chair chicken children church coffee country cousin dancing daughter dinner doctor
+    dollar drive during elephant every family father finger flower football forget fox friend garden garlic
+    giving great guitar happy holiday hospital house husband jacket joke judge jump kitchen large lemon letter
+    little machine maybe minute money monkey mother mountain mouth movie music night north nothing orange paper
+    party pencil people picture plant pocket pretty problem question quick rabbit really record river school
+    sister something story strange street sugar summer table teacher television third thirty together traffic
+    travel tree under village visit watch water window winter woman world yellow yesterday young
+    """
 )
 """Everyday words of many sounds: speech that fits them in a row better than a phrase is not one of ours.
 
@@ -108,7 +108,11 @@ def _trie() -> _Trie:
 
 
 def judge(text: str) -> Completeness:
-    """Whether what was heard is a whole phrase that no phrase continues, the beginning of one, or neither."""
+    """Whether what was heard is a whole phrase, the beginning of one, or neither.
+
+    A whole phrase that is often continued ("what is the weather", "... in Paris") is neither; one to which only a
+    courtesy or a day may be added is whole, for those are not waited with.
+    """
     words = slotted(words_of(text))
     while len(words) > 1 and words[0] in _POLITE:
         words = words[1:]
@@ -121,5 +125,9 @@ def judge(text: str) -> Completeness:
             return Completeness.UNKNOWN
         node = following
     if _END not in node:
-        return Completeness.INCOMPLETE
-    return Completeness.COMPLETE if len(node) == 1 else Completeness.UNKNOWN
+        return Completeness.INCOMPLETE if words else Completeness.UNKNOWN
+    return Completeness.UNKNOWN if _OFTEN_NEXT.intersection(node) else Completeness.COMPLETE
+
+
+_OFTEN_NEXT = frozenset({"in", "number", "order", "status", "<digit>", "<city>"})
+"""Words that carry what the caller is really asking about."""

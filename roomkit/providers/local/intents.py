@@ -11,7 +11,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from roomkit.providers.local.phrases import CITIES, CONTRACTIONS, DAYS, DIGITS, TEMPLATES, Intent, expand
+from roomkit.providers.local.phrases import CITIES, CONTRACTIONS, DAYS, DIGITS, TEMPLATES, Intent, expand, word_set
 
 LONGEST_TEXT = 300
 """Characters looked at: whoever types more than this did not ask one of our questions."""
@@ -39,86 +39,12 @@ _KEYS: tuple[tuple[Intent, frozenset[str]], ...] = (
 )
 """In the order of precedence: "hello, what time do you open" asks for the hours."""
 
-_FILLER = frozenset(
-    [
-        "a",
-        "about",
-        "all",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "can",
-        "could",
-        "d",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "get",
-        "give",
-        "got",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "just",
-        "know",
-        "like",
-        "ll",
-        "look",
-        "looking",
-        "m",
-        "me",
-        "much",
-        "my",
-        "need",
-        "now",
-        "of",
-        "okay",
-        "on",
-        "or",
-        "out",
-        "please",
-        "s",
-        "say",
-        "so",
-        "some",
-        "tell",
-        "that",
-        "the",
-        "there",
-        "this",
-        "to",
-        "too",
-        "uh",
-        "um",
-        "up",
-        "us",
-        "very",
-        "want",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-    ]
+_FILLER = word_set(
+    """
+    a about all am an and any are as at be can could d did do does for from get give got has have how i if in is
+    it just know like ll look looking m me much my need now of okay on or out please s say so some tell that the
+    there this to too uh um up us very want was we were what when where which will with would you your
+    """
 )
 """Words that tell nothing of the subject."""
 

@@ -123,6 +123,11 @@ PHRASES = (
 """Examples to show a caller, as one would write them."""
 
 
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 def expand(template: str) -> Iterator[tuple[str, ...]]:
     """All word sequences of a template; slots stay as they are (``"<city>"``), but ``<order>`` becomes its digits."""
     yield from _expand(template.replace("<order>", SLOTS["order"]))

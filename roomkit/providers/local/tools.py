@@ -5,25 +5,9 @@ An application that has an order system declares its own tools by these names in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class LocalTool:
-    """A function tool: what a model is told of it, and what runs.
-
-    Attributes:
-        parameters: JSON Schema of the arguments.
-        handler: Called with the arguments by name.
-    """
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-    handler: Callable[..., Mapping[str, Any]]
-
+from roomkit.models.tool_call import Tool
 
 _WEATHER = {
     "paris": (17, "light rain"),
@@ -65,11 +49,11 @@ def order_status(order_id: str) -> dict[str, Any]:
     return {"order_id": "".join(map(str, digits)), "status": status, "detail": detail}
 
 
-def default_tools() -> tuple[LocalTool, ...]:
+def default_tools() -> tuple[Tool, ...]:
     """``get_weather(city)`` and ``order_status(order_id)``."""
     return (
-        LocalTool("get_weather", "Today's weather in a city.", _one_string("city"), get_weather),
-        LocalTool("order_status", "Where an order of the shop is.", _one_string("order_id"), order_status),
+        Tool("get_weather", "Today's weather in a city.", _one_string("city"), get_weather),
+        Tool("order_status", "Where an order of the shop is.", _one_string("order_id"), order_status),
     )
 
 

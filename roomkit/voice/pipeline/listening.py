@@ -168,7 +168,7 @@ class Ear:
         self._tasks.start(self._conclude(self._item_id, utterance, announced=announced), name=f"hear {self._item_id}")
 
     async def _conclude(self, item_id: str, utterance: Utterance, *, announced: bool) -> None:
-        """What was it? Words are announced at once; without any, the recogniser decides whether it was speech at all."""
+        """Find out what it was; of an utterance without words so far, whether it was speech at all."""
         try:
             async with self._in_order:
                 heard = await self._recognise(utterance)

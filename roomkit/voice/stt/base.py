@@ -26,7 +26,7 @@ NOTHING_HEARD = Recognition(None)
 
 
 class Utterance(Protocol):
-    """One stretch of one caller's speech on its way through an engine. Loop-thread only; ends by one of the last two."""
+    """One stretch of a caller's speech on its way through an engine. Loop-thread only; the last two methods end it."""
 
     def feed(self, pcm: bytes) -> None:
         """Take the next piece, PCM16 LE mono at the engine's ``rate_hz``, whole samples; never waits."""

@@ -27,8 +27,6 @@ RATE_HZ = 16_000
 WARM_DECODERS = 2
 """Decoders loaded before they are needed (0.15 s and some 35 MB each): two callers may speak at once without a wait."""
 
-FLUSH_ROUNDS = 1
-
 
 class PocketSphinx:
     """A `SpeechToText` for the phrases of one JSGF grammar.
@@ -93,6 +91,11 @@ class PocketSphinx:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="roomkit-stt")
         return self._thread
+
+    @property
+    def idle_decoders(self) -> int:
+        """Decoders that wait for an utterance."""
+        return len(self._free)
 
     # --- on the engine's thread -------------------------------------------------------------------------------------
 
