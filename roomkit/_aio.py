@@ -1,7 +1,8 @@
 """Who owns a task: the `Supervisor`, for whatever outlives the call that began it.
 
 Inside a session an `asyncio.TaskGroup` owns the tasks. Everywhere else a task is started here, has a name, and is
-cancelled and awaited when its owner closes (`unless` owns its two for as long as it is awaited). This is the only `create_task` in the tree (ruff TID251 sees to it).
+cancelled and awaited when its owner closes (`unless` owns its two for as long as it is awaited). This is the only
+`create_task` in the tree (ruff TID251 sees to it).
 """
 
 from __future__ import annotations

@@ -41,9 +41,7 @@ class Lead:
 
     def sent(self, duration_ms: float, now_ms: float) -> None:
         """Account for a piece that left. Idle time is never banked: after a pause the lead starts again from now."""
-        if self._plays_until_ms < now_ms:
-            self._plays_until_ms = now_ms
-        self._plays_until_ms += duration_ms
+        self._plays_until_ms = max(self._plays_until_ms, now_ms) + duration_ms
 
     def reported(self, unplayed_ms: float, now_ms: float) -> None:
         """The client says it still holds this much: its buffer makes it later than our clock, never earlier."""
