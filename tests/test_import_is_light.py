@@ -20,8 +20,18 @@ def test_importing_roomkit_loads_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
-def test_byte_arithmetic_needs_no_numpy() -> None:
-    assert "numpy" not in _loaded_by("import roomkit.voice.audio.pcm")
+def test_a_server_whose_rates_agree_needs_no_numpy() -> None:
+    loaded = _loaded_by(
+        "from roomkit import RoomKit\n"
+        "from roomkit.channels.realtime_voice import RealtimeVoiceChannel\n"
+        "from roomkit.voice.realtime import WebSocketRealtimeTransport\n"
+        "from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider\n"
+        "from roomkit.voice.audio.rates import resampler\n"
+        "assert resampler(24_000, 24_000) is None"
+    )
+
+    assert "roomkit" in loaded
+    assert "numpy" not in loaded
 
 
 def test_the_test_sees_what_is_heavy() -> None:

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from roomkit.app.earpiece import Earpiece, is_loud
 from roomkit.errors import ConfigError, RealtimeConnectionError
 from roomkit.voice.audio.pcm import ms_to_bytes
-from roomkit.voice.audio.resample import resampler
+from roomkit.voice.audio.rates import resampler
 
 FRAME_MS = 20.0
 REPORT_EVERY_BEATS = 3
@@ -128,7 +128,10 @@ class _Call:
         async with asyncio.TaskGroup() as tasks:
             speaking = tasks.create_task(self._speak(frames), name="caller:speak")
             async for message in self._socket:
-                self._take(message)
+                try:
+                    self._take(message)
+                except (ValueError, KeyError, TypeError, AttributeError):  # somebody else's server: talk on
+                    self._say("error", "a message of the server made no sense")
             speaking.cancel()
         why = self._why or "the server closed the connection"
         return Outcome(self._ear.recording(), self._rate_hz, self._heard_answer, why)
@@ -168,6 +171,7 @@ class _Call:
 
     def _hear(self, pcm: bytes) -> None:
         now_ms = self._now_ms()
+        pcm = pcm[: len(pcm) & ~1]
         if self._last_loud_ms is not None and is_loud(pcm):
             if self._ear.silent_for_ms(now_ms) > 0.0:
                 self._say("time", f"heard {now_ms - self._last_loud_ms:.0f} ms after the last sound of speech")

@@ -1,13 +1,12 @@
 """How loud a piece of audio is, and how often anybody should be told.
 
-A level is computed only when a hook listens and its turn has come (see `LevelThrottle`); not per frame.
+A level is computed only when a hook listens and its turn has come (see `LevelThrottle`); not per frame. numpy loads
+with the first level anybody wants: most servers never ask for one.
 """
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
 
 FULL_SCALE = 32_768.0
 SILENCE_DBFS = -120.0
@@ -19,6 +18,8 @@ def level(pcm: bytes) -> tuple[float, float]:
 
     A full-scale square wave has an RMS of 0 dBFS, a full-scale sine one of -3 dBFS. An odd last byte is ignored.
     """
+    import numpy as np
+
     samples = np.frombuffer(pcm, "<i2", count=len(pcm) // 2).astype(np.float32)
     if not samples.size:
         return SILENCE_DBFS, SILENCE_DBFS

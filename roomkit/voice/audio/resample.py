@@ -39,11 +39,6 @@ NEAREST_PHASES: Final = 4_096
 COEFFICIENT_STEP: Final = 2.0**-20
 
 
-def resampler(from_hz: int, to_hz: int) -> Resampler | None:
-    """A fresh `Resampler`, or ``None`` where the rates are equal and there is nothing to do."""
-    return None if from_hz == to_hz else Resampler(from_hz, to_hz)
-
-
 class Resampler:
     """Converts one stream of PCM16 LE mono from one rate to another. One object per stream and direction.
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.pcm import Alignment
-from roomkit.voice.audio.resample import Resampler, resampler
+from roomkit.voice.audio.rates import resampler
 from roomkit.voice.realtime.dialect import SendAudio
 from roomkit.voice.realtime.provider import ProviderLink
+
+if TYPE_CHECKING:
+    from roomkit.voice.audio.resample import Resampler
 
 MAX_HELD_MS = 10_000.0
 """Caller audio kept while no provider link is up: about one long sentence."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.pacer import Lead
 from roomkit.voice.audio.pcm import Alignment
 from roomkit.voice.audio.playback import HeardItem, Playback, PlayedItem
-from roomkit.voice.audio.resample import Resampler, resampler
+from roomkit.voice.audio.rates import resampler
 from roomkit.voice.backends.base import TransportLink
 from roomkit.voice.realtime.dialect import Audio
 from roomkit.voice.session.input import LEVEL_INTERVAL_MS
+
+if TYPE_CHECKING:
+    from roomkit.voice.audio.resample import Resampler
 
 PIECE_MS = 40.0
 """Longest piece handed over at once while pacing; a provider's chunk may hold seconds."""

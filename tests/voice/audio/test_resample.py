@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from roomkit.voice.audio.resample import NEAREST_PHASES, Resampler, resampler
+from roomkit.voice.audio.rates import resampler
+from roomkit.voice.audio.resample import NEAREST_PHASES, Resampler
 
 USUAL = [
     (8_000, 16_000), (16_000, 8_000), (16_000, 24_000), (24_000, 16_000), (24_000, 48_000), (48_000, 24_000),
