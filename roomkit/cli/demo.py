@@ -86,7 +86,7 @@ async def _call(recording: Path, out: Path, url: str | None, store_path: Path | 
     from roomkit.voice.audio.wav import read_wav, write_wav
 
     pcm, rate_hz = await asyncio.to_thread(read_wav, recording)
-    transcript = _Printer(is_terminal=sys.stdout.isatty())
+    transcript = Printer(is_terminal=sys.stdout.isatty())
     server = contextlib.nullcontext(url) if url else _own_server(store_path)
     async with server as address:
         outcome = await place_call(address, pcm, rate_hz, tell=transcript.line)
@@ -111,7 +111,7 @@ async def _own_server(store_path: Path | None) -> AsyncIterator[str]:
         yield f"ws://{address_of(listener)}/voice"
 
 
-class _Printer:
+class Printer:
     """Prints a conversation as it happens; what is not final yet is shown on a terminal only, and overwritten."""
 
     def __init__(self, *, is_terminal: bool) -> None:

@@ -181,7 +181,8 @@ export class RoomKitVoice {
       socket.onmessage = ({ data }) => {
         if (this.#socket !== socket) return;
         if (data instanceof ArrayBuffer) return void this.#play(new Int16Array(data.slice(0, data.byteLength & ~1)));
-        const message = JSON.parse(data);
+        const message = parse(data);
+        if (!message) return void this.onError?.({ code: "bad_message", message: "The server sent what is no message." });
         this.#receive(message);
         if (message.type === "session_started") {
           clearTimeout(timer);
@@ -382,6 +383,14 @@ export class RoomKitVoice {
     this.#levels[side] = level;
     if (side === "input" && level > LOUD) this.#lastLoudMs = performance.now();
     this.onLevel?.({ ...this.#levels });
+  }
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

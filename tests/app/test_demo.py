@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from roomkit.app.demo import build_demo, choose_agent, default_store_path, page_config
+from roomkit.app.server import address_of, bind, serving
+from roomkit.models.content import TextContent
+from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
+
+
+def test_without_a_key_the_local_stack_answers() -> None:
+    agent = choose_agent({})
+
+    assert agent.provider.name == "local"
+    assert page_config(agent)["provider"] == "Local stack, no key"
+    assert "OPENAI_API_KEY" in agent.switch
+
+
+def test_with_a_key_the_page_says_which_model_answers_and_never_the_key() -> None:
+    agent = choose_agent({"OPENAI_API_KEY": "sk-secret"})
+
+    assert isinstance(agent.provider, OpenAIRealtimeProvider)
+    assert agent.label == "OpenAI gpt-realtime-2.1"
+    assert "sk-secret" not in str(page_config(agent))
+
+
+@pytest.mark.parametrize("environ", [{"XDG_DATA_HOME": "/data"}, {}])
+def test_conversations_are_kept_where_programs_keep_their_data(environ: dict[str, str]) -> None:
+    path = default_store_path(environ)
+
+    assert path.parts[-2:] == ("roomkit", "demo.sqlite3")
+    assert path.is_absolute()
+
+
+async def test_what_was_typed_and_answered_is_in_the_rooms_timeline(tmp_path: Path) -> None:
+    demo = build_demo(store_path=tmp_path / "demo.sqlite3")
+    listener = bind("127.0.0.1", 0)
+    async with serving(demo.app, listener):
+        async with connect(f"ws://{address_of(listener)}/voice", proxy=None) as socket:
+            told: list[dict[str, Any]] = []
+            while not told or told[-1]["type"] != "latency":
+                message = await socket.recv()
+                if isinstance(message, bytes):
+                    continue
+                told.append(json.loads(message))
+                if told[-1]["type"] == "session_started":
+                    await socket.send(json.dumps({"type": "text", "text": "what is the weather in Paris"}))
+        timeline = await demo.kit.get_timeline(told[0]["room_id"])
+
+    words = [event.content.body for event in timeline if isinstance(event.content, TextContent)]
+    assert "what is the weather in Paris" in words
+    assert any("In Paris it is" in text for text in words)
+    assert [m["status"] for m in told if m["type"] == "tool_call"] == ["running", "done"]
