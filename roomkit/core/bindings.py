@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from pydantic import ValidationError
+
 from roomkit.core.channels import ChannelRegistry
 from roomkit.core.hooks import Scope
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
-from roomkit.errors import AccessDeniedError, NotFoundError
+from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import Access, ChannelCategory, HookTrigger
 
@@ -50,6 +52,7 @@ class Bindings:
         Raises:
             NotFoundError: No such room, or no such channel registered.
             AccessDeniedError: The room is closed.
+            ConfigError: A field that a binding does not have, or a value it cannot take.
         """
         live = await self._open_room(room_id)
         channel = self._channels.get(channel_id)
@@ -58,15 +61,16 @@ class Bindings:
             given["category"] = ChannelCategory.INTELLIGENCE
         live.detached.discard(channel_id)
         if (present := live.bindings.get(channel_id)) is not None:
-            defaults = ChannelBinding.model_fields
-            changes = {name: value for name, value in given.items() if value != defaults[name].default}
+            changes = {name: value for name, value in given.items() if not _is_default(name, value)}
             return await self._change(live, present, **changes)
-        binding = ChannelBinding(
-            channel_id=channel_id,
-            room_id=room_id,
-            channel_type=channel.channel_type,
-            attached_at=self._parts.clock.wall(),
-            **given,
+        binding = _validated(
+            {
+                **given,
+                "channel_id": channel_id,
+                "room_id": room_id,
+                "channel_type": channel.channel_type,
+                "attached_at": self._parts.clock.wall(),
+            }
         )
         live.bindings[channel_id] = binding
         self._tell_channel(room_id, channel_id, binding)
@@ -108,6 +112,7 @@ class Bindings:
 
         Raises:
             NotFoundError: No such room, or the channel is not attached to it.
+            ConfigError: A field that a binding does not have, or a value it cannot take.
         """
         live = await self._rooms.get(room_id)
         return await self._change(live, self._present(live, channel_id), **changes)
@@ -144,7 +149,7 @@ class Bindings:
         if not changes:
             return present
         # Validated as a whole: model_copy alone would take anything.
-        binding = ChannelBinding.model_validate({**present.model_dump(), **changes})
+        binding = _validated({**present.model_dump(), **changes})
         live.bindings[binding.channel_id] = binding
         if live.room.is_open:
             self._tell_channel(live.id, binding.channel_id, binding)
@@ -175,3 +180,16 @@ class Bindings:
     def _announce(self, live: LiveRoom, trigger: HookTrigger, binding: ChannelBinding) -> None:
         scope = Scope(live.id, binding.channel_id, binding.channel_type)
         self._parts.announce(live, trigger, binding, scope)
+
+
+def _is_default(name: str, value: object) -> bool:
+    field = ChannelBinding.model_fields.get(name)
+    return field is not None and value == field.default
+
+
+def _validated(fields: dict[str, Any]) -> ChannelBinding:
+    try:
+        return ChannelBinding.model_validate(fields)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ConfigError(f"a binding cannot be like that: {wrong}") from error
