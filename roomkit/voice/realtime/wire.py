@@ -121,7 +121,6 @@ class WireLink:
             raise failure.as_error(vendor) from late
         finally:
             if not is_handed_over:
-                link._tell = _nobody
                 link._end(_GOING_AWAY)
         return link
 

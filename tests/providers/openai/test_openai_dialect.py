@@ -112,6 +112,22 @@ def test_a_busy_server_that_has_announced_no_response_is_waited_for() -> None:
     assert kinds(done(dialect, "resp_unseen").replies) == ["response.create"]
 
 
+def test_a_response_that_ends_without_saying_which_frees_the_way() -> None:
+    dialect = opened()
+    created(dialect, "resp_1")
+    dialect.encode(AskForResponse())
+
+    assert kinds(hear(dialect, "response.done", response={}).replies) == ["response.create"]
+
+
+def test_the_end_of_another_response_does_not() -> None:
+    dialect = opened()
+    created(dialect, "resp_1")
+    dialect.encode(AskForResponse())
+
+    assert done(dialect, "resp_0").replies == ()
+
+
 def test_a_server_error_that_names_nothing_does_not_silence_the_agent_for_ever() -> None:
     dialect = opened()
     dialect.encode(AskForResponse())
@@ -243,6 +259,15 @@ def test_a_final_transcript_told_twice_is_reported_once() -> None:
 
     assert hear(dialect, kind, item_id="i", transcript="Hi").events == (Transcript("user", "Hi", True, "i"),)
     assert hear(dialect, kind, item_id="i", transcript="Hi").events == ()
+
+
+def test_a_final_that_does_not_name_its_response_belongs_to_that_of_its_deltas() -> None:
+    dialect = opened()
+    hear(dialect, "response.output_audio_transcript.delta", item_id="i", response_id="resp_1", delta="Al")
+
+    (final,) = hear(dialect, "response.output_audio_transcript.done", item_id="i", transcript="All.").events
+
+    assert final == Transcript("assistant", "All.", True, "i", "resp_1")
 
 
 def test_words_that_come_after_the_final_are_not_reported() -> None:
