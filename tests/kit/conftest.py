@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -28,11 +28,14 @@ class Agent(ChannelBase):
     def __init__(self, channel_id: str, answer: str | None = None) -> None:
         super().__init__(channel_id)
         self.answer = answer
+        self.does: Callable[[RoomEvent], Awaitable[None]] | None = None
         self.seen: list[RoomEvent] = []
         self.bindings: list[ChannelBinding | None] = []
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
         self.seen.append(event)
+        if self.does is not None:
+            await self.does(event)
         return None if self.answer is None else ChannelOutput.text(self.answer)
 
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:

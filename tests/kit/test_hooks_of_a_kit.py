@@ -412,10 +412,10 @@ async def test_the_life_of_a_room_can_be_watched(party: Party) -> None:
 
     for trigger in (HookTrigger.ON_ROOM_CREATED, HookTrigger.ON_ROOM_CLOSED):
         watch(trigger, Room)
-    for trigger in ("attached", "muted", "unmuted", "detached"):
-        watch(HookTrigger(f"on_channel_{trigger}"), ChannelBinding)
-    for trigger in ("joined", "left"):
-        watch(HookTrigger(f"on_participant_{trigger}"), Participant)
+    for name in ("attached", "muted", "unmuted", "detached"):
+        watch(HookTrigger(f"on_channel_{name}"), ChannelBinding)
+    for name in ("joined", "left"):
+        watch(HookTrigger(f"on_participant_{name}"), Participant)
 
     await party.kit.create_room("life")
     await party.joins("ada", room_id="life")

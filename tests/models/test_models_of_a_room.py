@@ -126,9 +126,11 @@ def test_an_event_cannot_be_changed_in_place() -> None:
 
 def test_a_list_of_channels_is_a_visibility() -> None:
     """R-0003-5."""
-    fields: Any = {"room_id": "r", "source": EventSource(channel_id="c"), "content": TextContent(body="x")}
+    listed: Any = ["a", "b"]
 
-    assert RoomEvent(**fields, visibility=["a", "b"]).visibility == "a,b"
+    event = RoomEvent(room_id="r", source=EventSource(channel_id="c"), content=TextContent(body="x"), visibility=listed)
+
+    assert event.visibility == "a,b"
 
 
 def transcript() -> TranscriptionEvent:
