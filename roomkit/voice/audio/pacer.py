@@ -37,7 +37,10 @@ class Lead:
         """Milliseconds until a piece of ``duration_ms`` may leave without the client holding more than the lead."""
         if self.lead_ms == math.inf:
             return 0.0
-        return max(0.0, self.ahead_ms(now_ms, unsent_ms) + duration_ms - self.lead_ms)
+        # `ahead_ms` spelled out and no max(): this is asked for every frame, and calls are most of its cost.
+        ahead_ms = self._plays_until_ms - now_ms
+        late_ms = (ahead_ms if ahead_ms > unsent_ms else unsent_ms) + duration_ms - self.lead_ms
+        return late_ms if late_ms > 0.0 else 0.0
 
     def sent(self, duration_ms: float, now_ms: float) -> None:
         """Account for a piece that left. Idle time is never banked: after a pause the lead starts again from now."""

@@ -15,6 +15,7 @@ from typing import Final, final
 
 from roomkit.errors import WireError
 from roomkit.voice.realtime.dialect import (
+    Audio,
     Command,
     Dialect,
     LinkConfig,
@@ -108,20 +109,12 @@ class WireLink:
         """
         opening = dialect.open(config)
         link = cls(dialect, sink, vendor, closes)
-        is_handed_over = False
         try:
             async with asyncio.timeout(handshake_timeout_s):
-                link._start(await (dial or default_dial)(endpoint), opening)
-                await link._ready
-            is_handed_over = True
-        except WireRefused as refused:
-            raise closes.of_refusal(refused).as_error(vendor) from refused
+                await link._come_up(dial or default_dial, endpoint, opening)
         except TimeoutError as late:
             failure = Failure("handshake_timeout", f"no session within {handshake_timeout_s:g} s", retryable=True)
             raise failure.as_error(vendor) from late
-        finally:
-            if not is_handed_over:
-                link._end(_GOING_AWAY)
         return link
 
     @property
@@ -157,11 +150,20 @@ class WireLink:
         except TimeoutError:
             logger.debug("%s: the peer did not finish the close within %s s", self._vendor, CLOSE_TIMEOUT_S)
 
-    def _start(self, wire: WirePort, opening: list[WireMessage]) -> None:
-        self._wire = wire
-        wire.start(self._on_message, self._on_close)
-        for message in opening:
-            wire.send(message)
+    async def _come_up(self, dial: Dialler, endpoint: Endpoint, opening: list[WireMessage]) -> None:
+        is_handed_over = False
+        try:
+            wire = self._wire = await dial(endpoint)
+            wire.start(self._on_message, self._on_close)
+            for message in opening:
+                wire.send(message)
+            await self._ready
+            is_handed_over = True  # `_is_up` would not do: we may be cancelled in the very tick it comes true
+        except WireRefused as refused:
+            raise self._closes.of_refusal(refused).as_error(self._vendor) from refused
+        finally:
+            if not is_handed_over:
+                self._end(_GOING_AWAY)
 
     def _on_message(self, message: WireMessage) -> None:
         if self._is_over or self._wire is None:
@@ -173,7 +175,10 @@ class WireLink:
             return
         self._unreadable_in_a_row = 0
         for event in decoded.events:
-            self._deliver(event)
+            if type(event) is Audio and self._is_up:  # fifty a second, and none of the cases below
+                self._guarded(event)
+            else:
+                self._deliver(event)
             if self._is_over:
                 return
         for reply in decoded.replies:

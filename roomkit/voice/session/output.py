@@ -113,8 +113,9 @@ class OutputPath:
             return
         duration_ms = len(pcm) * self._ms_per_byte
         item = self._playback.received(audio.response_id, audio.item_id, duration_ms)
-        if not self._queue and self._lead.delay_ms(duration_ms, self._now_ms(), self._link.buffered_ms) <= 0.0:
-            self._send(pcm, duration_ms, item)
+        now_ms = self._now_ms()
+        if not self._queue and self._lead.delay_ms(duration_ms, now_ms, self._link.buffered_ms) <= 0.0:
+            self._send(pcm, duration_ms, item, now_ms)
             return
         self._enqueue(pcm, duration_ms, item)
         if self._pump_timer is None:
@@ -139,18 +140,19 @@ class OutputPath:
         self._pump_timer = None
         while self._queue:
             pcm, duration_ms, item = self._queue[0]
-            delay_ms = self._lead.delay_ms(duration_ms, self._now_ms(), self._link.buffered_ms)
+            now_ms = self._now_ms()
+            delay_ms = self._lead.delay_ms(duration_ms, now_ms, self._link.buffered_ms)
             if delay_ms > 0.0:
                 wait_ms = max(delay_ms, min(BURST_MS, self._queued_ms))
                 self._pump_timer = self._loop.call_later(wait_ms / 1000.0, self._pump)
                 return
             self._queue.popleft()
             self._queued_ms -= duration_ms
-            self._send(pcm, duration_ms, item)
+            self._send(pcm, duration_ms, item, now_ms)
 
-    def _send(self, pcm: bytes, duration_ms: float, item: PlayedItem) -> None:
+    def _send(self, pcm: bytes, duration_ms: float, item: PlayedItem, now_ms: float) -> None:
         self._link.send_audio(pcm)
-        self._lead.sent(duration_ms, self._now_ms())
+        self._lead.sent(duration_ms, now_ms)
         if self._playback.sent(item, duration_ms):
             self._on_first(item)
         self._until_level -= len(pcm)

@@ -14,7 +14,7 @@ from typing import Protocol
 from roomkit.clock import Clock
 from roomkit.errors import ProviderError, RoomKitError
 from roomkit.models.session import EndReason, LinkState
-from roomkit.voice.realtime.dialect import AskForResponse, Command, LinkConfig, LinkLost, ProviderEvent
+from roomkit.voice.realtime.dialect import AskForResponse, Command, LinkConfig, LinkLost
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session.events import SessionEvents
@@ -68,7 +68,7 @@ class ProviderSide:
         self.provider = provider
         self._host = host
         self._events = events
-        self._slot = ProviderSlot(clock, policy, on_event=self._on_event, settled=settled, seed=seed)
+        self._slot = ProviderSlot(clock, policy, on_event=events.from_provider, settled=settled, seed=seed)
         self._recovery: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -156,6 +156,3 @@ class ProviderSide:
         self._events.attach(opened)
         self._host.provider_is(LinkState.UP, opened.ready.provider_session_id)
         return replaced
-
-    def _on_event(self, event: ProviderEvent) -> None:
-        self._events.from_provider(event)
