@@ -77,6 +77,17 @@ def test_voice_activity_says_where_in_the_audio_speech_lies(talk: Talk) -> None:
     assert stopped["audio_end_ms"] == 1_600 + 200
 
 
+def test_speech_that_was_cleared_away_lends_its_id_to_no_later_turn(talk: Talk) -> None:
+    started = talk.says("input_audio_buffer.append", audio=b64(tone(200)))[0]
+
+    talk.says("input_audio_buffer.clear")
+    talk.says("input_audio_buffer.append", audio=b64(bytes(48 * 200)))
+    committed = talk.says("input_audio_buffer.commit")[0]
+
+    assert started["type"] == "input_audio_buffer.speech_started"
+    assert committed["item_id"] != started["item_id"]
+
+
 def test_quiet_audio_is_not_speech(talk: Talk) -> None:
     assert talk.says("input_audio_buffer.append", audio=b64(b"\x10\x00" * 24_000)) == []
 

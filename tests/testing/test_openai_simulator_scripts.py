@@ -78,6 +78,30 @@ async def test_a_turn_the_script_does_not_provide_for_gets_the_default_answer() 
     assert client.last("response.output_audio_transcript.done")["transcript"] == "Scripted."
 
 
+async def test_a_step_expects_what_comes_after_the_turn_it_follows() -> None:
+    script = Script(hear("text"), expect("conversation.item.create"), say("Hi."))
+    client = await Client.dial(OpenAISimulator(script))
+
+    await client.types("One")
+    before = script.current
+    await client.types("Two")
+
+    assert before == expect("conversation.item.create")
+    assert script.current is None
+
+
+async def test_a_step_expects_what_comes_after_the_answer_it_follows() -> None:
+    script = Script(hear("text"), say("Hi."), expect("response.create"))
+    client = await Client.dial(OpenAISimulator(script))
+
+    await client.types("One")
+    before = script.current
+    await client.says("response.create")
+
+    assert before == expect("response.create")
+    assert script.current is None
+
+
 async def test_a_client_that_leaves_the_script_is_told_what_differs_and_closed() -> None:
     script = Script(expect("session.update", session={"audio": {"output": {"voice": "marin"}}}), hear(), say("Hi."))
     client = await Client.dial(OpenAISimulator(script))
