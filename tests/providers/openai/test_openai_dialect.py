@@ -1,20 +1,15 @@
-"""The dialect's promises one by one: one response at a time, each word and call once, faults without secrets."""
+"""The dialect's promises one by one: one response at a time, each word and call once, the caller's turn, set-up."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
-import random
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomkit.errors import ConfigError, WireError
+from roomkit.errors import ConfigError
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.voice.realtime.dialect import (
     AskForResponse,
@@ -24,7 +19,6 @@ from roomkit.voice.realtime.dialect import (
     CommitInput,
     Decoded,
     InjectImage,
-    InjectText,
     InputPaused,
     LinkConfig,
     LinkReady,
@@ -39,8 +33,6 @@ from roomkit.voice.realtime.dialect import (
     UpdateSession,
 )
 from roomkit.voice.wires.port import WireMessage
-
-Check = Callable[[Any], None]
 
 
 def opened(**provider_config: Any) -> OpenAIDialect:
@@ -353,113 +345,3 @@ def test_a_setting_that_cannot_work_changes_nothing() -> None:
 def test_a_picture_the_vendor_does_not_take_is_refused_with_those_it_does() -> None:
     with pytest.raises(ConfigError, match="image/png"):
         opened().encode(InjectImage(b"", "image/tiff"))
-
-
-# --- faults -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("field", ["code", "type"])
-@pytest.mark.parametrize(
-    ("code", "retryable"), [("invalid_api_key", False), ("insufficient_quota", False), ("session_expired", True)]
-)
-def test_fatal_errors_are_known_by_code_or_by_type(field: str, code: str, retryable: bool) -> None:
-    (fault,) = hear(opened(), "error", error={field: code}).events
-
-    assert isinstance(fault, ProviderFault)
-    assert (fault.code, fault.is_fatal, fault.retryable) == (code, True, retryable)
-
-
-@pytest.mark.parametrize("error", [{"code": "response_cancel_not_active"}, {"message": "Cancellation failed: none"}])
-def test_a_lost_race_to_cancel_is_no_fault(error: dict[str, str]) -> None:
-    assert hear(opened(), "error", error=error) == Decoded()
-
-
-@pytest.mark.parametrize("field", ["type", "code", "message", "param"])
-@pytest.mark.parametrize("secret", ["Incorrect API key provided: sk-abcdef123", "You are Bob, never say 'no'"])
-def test_a_fault_repeats_nothing_the_vendor_quotes(field: str, secret: str) -> None:
-    (fault,) = hear(opened(), "error", error={"type": "invalid_request_error", field: secret}).events
-
-    assert isinstance(fault, ProviderFault)
-    assert secret not in fault.message + fault.code
-
-
-def test_an_out_of_credit_response_ends_the_link() -> None:
-    details = {"type": "failed", "error": {"code": "insufficient_quota"}}
-
-    last_event = done(opened(), "resp_1", "failed", status_details=details).events[-1]
-
-    assert isinstance(last_event, ProviderFault)
-    assert last_event.is_fatal
-
-
-@pytest.mark.parametrize("text", ["\ud800", "Grüße 👋", '"\n\x00'])
-def test_any_text_makes_a_message_that_can_be_sent(text: str) -> None:
-    (message, _) = opened().encode(InjectText(text))
-
-    assert isinstance(message, str)
-    assert json.loads(message.encode())["item"]["content"][0]["text"] == text
-
-
-# --- rubbish ----------------------------------------------------------------------------------------------------
-
-GOT = [
-    json.dumps(line["got"])
-    for recording in sorted((Path(__file__).parents[2] / "wire").glob("openai_*.jsonl"))
-    for line in map(json.loads, recording.read_text(encoding="utf-8").splitlines())
-    if "got" in line
-]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-)
-
-
-@pytest.mark.parametrize("message", ["", "{", "[]", "null", "7", b"\xff\xfe\xfd", "[" * 100_000, "1" * 5_000, '"' * 99])
-def test_a_message_that_is_no_json_object_is_a_wire_error_without_its_text(message: WireMessage) -> None:
-    with pytest.raises(WireError) as caught:
-        opened().decode(message)
-
-    assert len(str(caught.value)) < 100
-
-
-@pytest.mark.parametrize("message", ["{}", '{"type":7}', '{"type":"unheard.of"}', '{"type":["response.done"]}'])
-def test_a_message_of_no_known_type_means_nothing(message: str) -> None:
-    assert opened().decode(message) == Decoded()
-
-
-@given(st.sampled_from(GOT), st.integers(0, 10_000), st.text(max_size=4), st.integers(0, 6))
-def test_a_garbled_message_is_at_worst_a_wire_error(message: str, at: int, inserted: str, dropped: int) -> None:
-    at %= len(message)
-    dialect = opened()
-
-    for garbled in (message[:at] + inserted + message[at + dropped :], message[:at], message[at:].encode()):
-        with contextlib.suppress(WireError):
-            dialect.decode(garbled)
-
-
-@given(st.sampled_from(GOT), JSON, st.randoms(use_true_random=False))
-def test_a_value_of_a_wrong_type_is_at_worst_a_wire_error(message: str, value: object, chance: random.Random) -> None:
-    event = json.loads(message)
-    holder = event
-    while (inner := [each for each in holder.values() if isinstance(each, dict) and each]) and chance.random() < 0.6:
-        holder = chance.choice(inner)
-    holder[chance.choice(sorted(holder))] = value
-
-    try:
-        decoded = opened().decode(json.dumps(event))
-    except WireError:
-        return
-
-    for reported in decoded.events:
-        for field in dataclasses.fields(reported):
-            expected = {
-                "pcm": bytes,
-                "is_final": bool,
-                "is_fatal": bool,
-                "is_utterance": bool,
-                "retryable": bool,
-                "usage": dict,
-            }
-            kind = int if field.name.endswith("_hz") else expected.get(field.name, str)
-            found = getattr(reported, field.name)
-            assert isinstance(found, kind) or (found is None and isinstance(reported, LinkReady))
