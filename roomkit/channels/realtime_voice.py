@@ -59,6 +59,8 @@ class RealtimeVoiceChannel(ChannelBase):
         greeting: Said by the agent as soon as the session is active.
         partial_transcripts: ``"always"`` shows partials even while an ON_TRANSCRIPTION hook could stop the final.
         transcription_timeout_s: Longest wait for the verdict on a transcript; then it counts as blocked.
+        hold_answers: Ask for each answer only after the verdict on the caller's words; without a transcript there is
+            no verdict and no answer.
         client_grace_ms: How long a client that dropped may take to come back.
         lead_ms: Most agent audio a client may hold ahead of its playback.
         tool_timeout_s: Longest run of one tool.
@@ -92,12 +94,15 @@ class RealtimeVoiceChannel(ChannelBase):
         greeting: str | None = None,
         partial_transcripts: PartialTranscripts = "auto",
         transcription_timeout_s: float = 2.0,
+        hold_answers: bool = False,
         client_grace_ms: float = 0.0,
         lead_ms: float = 200.0,
         tool_timeout_s: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(channel_id)
+        if hold_answers and not provider.profile.holds_answers:
+            raise ConfigError(f"{provider.name} answers by itself; block in ON_TRANSCRIPTION without hold_answers")
         _check_rates(input_sample_rate, output_sample_rate, transport_sample_rate)
         self.provider = provider
         self.transport = transport
@@ -120,6 +125,7 @@ class RealtimeVoiceChannel(ChannelBase):
             transcription_timeout_s=transcription_timeout_s,
             partial_transcripts=partial_transcripts,
             greeting=greeting,
+            hold_answers=hold_answers,
             client_grace_ms=client_grace_ms,
             lead_ms=lead_ms,
         )
@@ -150,7 +156,7 @@ class RealtimeVoiceChannel(ChannelBase):
             ProviderLostError: The vendor could not be reached.
             ClientGoneError: The client left meanwhile.
         """
-        merged = {**(metadata or {}), **self.transport.connection_metadata(connection)}
+        merged = {**(metadata or {}), **await self.transport.admit(connection)}
         settings = self._settings_of(merged)
         port, binding = await self._enter(room_id, participant_id)
         previous = self._live.of_caller(room_id, participant_id)

@@ -8,8 +8,11 @@ import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
+from roomkit.models.enums import HookTrigger
+from roomkit.models.hook import HookResult
 from roomkit.models.session import EndReason, SessionState, VoiceSession
 from roomkit.models.tool_call import Tool
+from roomkit.models.voice import TranscriptionEvent
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit.testing import (
     OpenAISimulator,
@@ -169,3 +172,21 @@ def test_two_runs_of_a_call_leave_the_same_log_to_the_id() -> None:
 
     assert runs[0] == runs[1]
     assert len(runs[0][1]) == 2 * 12
+
+
+async def test_with_held_answers_the_agent_answers_only_what_the_hooks_let_pass() -> None:
+    script = Script(
+        hear("speech"), transcribe("my secret is"), hear("speech"), transcribe("are you open"), say("Yes.", seconds=0.5)
+    )  # fmt: skip
+    async with PhoneCall(script, hold_answers=True) as call:
+
+        @call.kit.hook(HookTrigger.ON_TRANSCRIPTION)
+        async def police(event: TranscriptionEvent, ctx: object) -> HookResult:
+            return HookResult.block("secret") if "secret" in event.text else HookResult.allow()
+
+        await call.caller(speaks_ms=800, listens_ms=2_000)
+        asked_after_the_first = [e["type"] for e in call.simulator.received].count("response.create")
+        await call.caller(speaks_ms=800, listens_ms=2_500)
+
+        assert asked_after_the_first == 0
+        assert await call.words() == [("user", "are you open"), ("assistant", "Yes.")]

@@ -31,6 +31,7 @@ OPENAI_PROFILE: Final = Profile(
     manual_turns=True,
     images=True,
     temperature=False,
+    holds_answers=True,
     max_session_ms=3_600_000,
 )
 

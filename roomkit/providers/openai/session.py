@@ -109,6 +109,8 @@ def _options(config: LinkConfig) -> Options:
         both = sorted(new for old, new in _BETA_NAMES.items() if old in given and new in given)
         raise ConfigError(f"provider_config names {', '.join(both)} twice, once by its old name")
     _refuse_unknown(options, KNOWN_KEYS, "provider_config")
+    if config.hold_answers:
+        options["create_response"] = False
     return options
 
 

@@ -63,6 +63,7 @@ class CascadeProvider(RealtimeVoiceProvider):
             images=False,
             temperature=False,
             transcribes_input=True,
+            holds_answers=True,
         )
 
     @property
@@ -70,7 +71,7 @@ class CascadeProvider(RealtimeVoiceProvider):
         return self._profile
 
     def turn_policy(self, config: LinkConfig) -> TurnPolicy:
-        settings = turn_settings(config.provider_config, self._endpointing)
+        settings = turn_settings(config, self._endpointing)
         return TurnPolicy(
             interrupts=settings.interrupts,
             manual=settings.manual,
@@ -84,7 +85,7 @@ class CascadeProvider(RealtimeVoiceProvider):
 
     async def open_link(self, config: LinkConfig, sink: ProviderSink) -> ProviderLink:
         """See `RealtimeVoiceProvider.open_link`; opens in a few milliseconds once the engines are warm."""
-        settings = turn_settings(config.provider_config, self._endpointing)
+        settings = turn_settings(config, self._endpointing)
         await self.warm()
         vad = self._parts.vad()
         if vad.rate_hz != self._parts.stt.rate_hz:

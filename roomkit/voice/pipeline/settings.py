@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roomkit.errors import ConfigError
+from roomkit.voice.realtime.dialect import LinkConfig
 from roomkit.voice.turn.endpointing import EndpointingPolicy
 
 _FLAGS = ("interrupt_response", "create_response")
@@ -36,17 +37,17 @@ class TurnSettings:
     answers: bool = True
 
 
-def turn_settings(provider_config: Mapping[str, Any], policy: EndpointingPolicy) -> TurnSettings:
+def turn_settings(config: LinkConfig, policy: EndpointingPolicy) -> TurnSettings:
     """Read the turn-taking keys.
 
     Args:
-        provider_config: The user's keys.
+        config: Holds the user's keys.
         policy: What holds where they say nothing.
 
     Raises:
         ConfigError: An unknown key or a value out of range; names what can be set.
     """
-    given = dict(provider_config)
+    given = dict(config.provider_config)
     nested = given.pop("turn_detection", {})
     if nested is not None and not isinstance(nested, Mapping):
         raise ConfigError("turn_detection is a mapping, or None for manual turns")
@@ -60,7 +61,7 @@ def turn_settings(provider_config: Mapping[str, Any], policy: EndpointingPolicy)
         policy=_policy(given, policy),
         manual=nested is None or nested.get("type") == "none",
         interrupts=given.get("interrupt_response", True),
-        answers=given.get("create_response", True),
+        answers=given.get("create_response", True) and not config.hold_answers,
     )
 
 

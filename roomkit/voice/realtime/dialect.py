@@ -312,6 +312,7 @@ class LinkConfig:
         output_rate_hz: What the client wants to hear; a wish, like the input rate.
         vendor_tools: Vendor-native tools, passed through as given.
         provider_config: The vendor's own keys, as the user gave them.
+        hold_answers: Answer no turn of the caller unasked: `AskForResponse` follows the verdict on their words.
     """
 
     session_id: str
@@ -323,6 +324,7 @@ class LinkConfig:
     input_rate_hz: int = 16_000
     output_rate_hz: int = 24_000
     provider_config: Mapping[str, Any] = field(default_factory=dict)
+    hold_answers: bool = False
 
 
 # --- the dialect ------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ MOCK_PROFILE = Profile(
     deletes_items=True,
     manual_turns=True,
     images=True,
+    holds_answers=True,
 )
 
 

@@ -19,6 +19,7 @@ class Profile:
         images: Pictures can be shown to the agent.
         temperature: It takes a sampling temperature.
         transcribes_input: It can say what the caller said.
+        holds_answers: It can leave a turn unanswered until it is asked.
         max_session_ms: The vendor's limit on one link; ``None``: no limit known.
     """
 
@@ -31,6 +32,7 @@ class Profile:
     images: bool = False
     temperature: bool = True
     transcribes_input: bool = True
+    holds_answers: bool = False
     max_session_ms: int | None = None
 
 

@@ -47,6 +47,7 @@ class Conversation:
         send: Sends a message to the client.
         unheard_ms: Agent audio of a response that was not heard yet.
         when_heard: Queues work on the lane for when a response's audio was heard to its end.
+        on_allowed: The hooks let the caller's words pass.
         on_blocked: The hooks blocked words: ``(role, item_id, response_id)``.
         wake_at: Asks for `publish_due` to run on the lane at this loop time (ms).
     """
@@ -61,6 +62,7 @@ class Conversation:
         send: Callable[[messages.Message], None],
         unheard_ms: Callable[[str], float],
         when_heard: Callable[[str, Callable[[], Awaitable[None]]], None],
+        on_allowed: Callable[[], None],
         on_blocked: Callable[[Role, str, str], None],
         wake_at: Callable[[float], None],
     ) -> None:
@@ -73,6 +75,7 @@ class Conversation:
         self._send = send
         self._unheard_ms = unheard_ms
         self._when_heard = when_heard
+        self._on_allowed = on_allowed
         self._on_blocked = on_blocked
         self._wake_at = wake_at
         self._order: WordOrder[RoomEvent] = WordOrder()
@@ -121,6 +124,7 @@ class Conversation:
         elif text := verdict.event.text.strip():
             self._send(messages.transcription("user", text, is_final=True, item_id=transcript.item_id))
             self.history.said("user", text)
+            self._on_allowed()
             await self._place(key, verdict.event)
             self._close_turn(key)
         else:

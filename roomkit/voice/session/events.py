@@ -32,6 +32,7 @@ from roomkit.voice.backends.base import (
     TransportLink,
 )
 from roomkit.voice.realtime.dialect import (
+    AskForResponse,
     Audio,
     BeginInput,
     Command,
@@ -121,6 +122,7 @@ class SessionEvents:
             send=host.tell_client,
             unheard_ms=self.media.output.unheard_ms,
             when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
+            on_allowed=self._allowed,
             on_blocked=self._blocked,
             wake_at=self._wake_at,
         )
@@ -291,6 +293,10 @@ class SessionEvents:
         """Silence the agent because the application or the caller (not their voice) wants so."""
         if self.media.output.unheard_ms() > 0.0 or self.media.in_flight:
             self._barge_in(by_provider=False)
+
+    def _allowed(self) -> None:
+        if self._host.settings.hold_answers:
+            self._host.send(AskForResponse())
 
     def _blocked(self, role: Role, item_id: str, response_id: str) -> None:
         # What the caller may not say must not be answered, what the agent may not say must not be heard.

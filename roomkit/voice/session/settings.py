@@ -38,6 +38,7 @@ class SessionSettings:
     tool_timeout_s: float = 30.0
     transcription_timeout_s: float = 2.0
     partial_transcripts: PartialTranscripts = "auto"
+    hold_answers: bool = False
     greeting: str | None = None
     client_grace_ms: float = 0.0
     lead_ms: float = 200.0
@@ -61,4 +62,5 @@ class SessionSettings:
             input_rate_hz=self.input_rate_hz,
             output_rate_hz=self.output_rate_hz,
             provider_config=agent.provider_config,
+            hold_answers=self.hold_answers,
         )
