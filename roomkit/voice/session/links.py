@@ -90,7 +90,8 @@ class ProviderSlot:
         self._policy = policy
         self._on_event = on_event
         self._settled = settled
-        self._random = random.Random(seed)
+        self._seed = seed
+        self._random: random.Random | None = None
         self.current: OpenLink | None = None
         self.epoch = 0
 
@@ -108,6 +109,8 @@ class ProviderSlot:
                 return await self._attempt(provider, config)
             except Exception as error:
                 failed_attempts += 1
+                if self._random is None:
+                    self._random = random.Random(self._seed)  # 2.5 KB that most sessions never need
                 delay_ms = self._policy.delay_ms(
                     failed_attempts, self._clock.now_ms() - began_ms, self._random.random()
                 )
