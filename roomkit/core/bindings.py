@@ -72,7 +72,7 @@ class Bindings:
                 "attached_at": self._parts.clock.wall(),
             }
         )
-        live.bindings[channel_id] = binding
+        live.bind(binding)
         self._tell_channel(room_id, channel_id, binding)
         await self._store.put_binding(binding)
         self._announce(live, HookTrigger.ON_CHANNEL_ATTACHED, binding)
@@ -90,7 +90,7 @@ class Bindings:
     async def detach(self, room_id: str, channel_id: str) -> bool:
         """Take a channel out of a room; whether it was in it."""
         live = await self._rooms.get(room_id)
-        binding = live.bindings.pop(channel_id, None)
+        binding = live.unbind(channel_id)
         if binding is None:
             return False
         live.detached.add(channel_id)
@@ -150,7 +150,7 @@ class Bindings:
             return present
         # Validated as a whole: model_copy alone would take anything.
         binding = _validated({**present.model_dump(), **changes})
-        live.bindings[binding.channel_id] = binding
+        live.bind(binding)
         if live.room.is_open:
             self._tell_channel(live.id, binding.channel_id, binding)
         await self._store.put_binding(binding)

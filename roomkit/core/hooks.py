@@ -66,7 +66,7 @@ class Hook:
         return self.directions is None or direction is None or direction in self.directions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made once per event, and freezing doubles what that costs
 class Outcome(Generic[E]):
     """What a round of deciding hooks came to: the verdict, who blocked, and what the hooks added."""
 

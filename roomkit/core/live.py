@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from roomkit.errors import NotFoundError
@@ -41,10 +42,11 @@ class LiveRoom:
         participants: list[Participant],
         recent: list[RoomEvent],
     ) -> None:
-        self.room = room
-        self.bindings = {binding.channel_id: binding for binding in bindings}
-        self.participants = {participant.id: participant for participant in participants}
-        self.recent = deque(recent, maxlen=RECENT_EVENTS)
+        self._room = room
+        self._bindings = {binding.channel_id: binding for binding in bindings}
+        self._participants = {participant.id: participant for participant in participants}
+        self._recent = deque(recent, maxlen=RECENT_EVENTS)
+        self._context: RoomContext | None = None
         self.in_flight: dict[str, asyncio.Future[InboundResult]] = {}
         self.detached: set[str] = set()
 
@@ -54,22 +56,64 @@ class LiveRoom:
         return self.room.id
 
     @property
+    def room(self) -> Room:
+        """The room's record."""
+        return self._room
+
+    @room.setter
+    def room(self, room: Room) -> None:
+        self._room = room
+        self._context = None
+
+    @property
+    def bindings(self) -> Mapping[str, ChannelBinding]:
+        """By channel id, in the order of attaching."""
+        return self._bindings
+
+    @property
+    def participants(self) -> Mapping[str, Participant]:
+        """By id, in the order they came."""
+        return self._participants
+
+    @property
     def categories(self) -> dict[str, ChannelCategory]:
         """What each attached channel does in the room."""
-        return {channel_id: binding.category for channel_id, binding in self.bindings.items()}
+        return {channel_id: binding.category for channel_id, binding in self._bindings.items()}
 
     def context(self) -> RoomContext:
-        """A snapshot for hooks and channels."""
-        return RoomContext(
-            room=self.room,
-            bindings=tuple(self.bindings.values()),
-            participants=tuple(self.participants.values()),
-            recent_events=tuple(self.recent),
-        )
+        """A snapshot for hooks and channels; the same one until something changes."""
+        if self._context is None:
+            self._context = RoomContext(
+                room=self._room,
+                bindings=tuple(self._bindings.values()),
+                participants=tuple(self._participants.values()),
+                recent_events=tuple(self._recent),
+            )
+        return self._context
+
+    def bind(self, binding: ChannelBinding) -> None:
+        """Add or replace a binding."""
+        self._bindings[binding.channel_id] = binding
+        self._context = None
+
+    def unbind(self, channel_id: str) -> ChannelBinding | None:
+        """Remove a binding; the one there was."""
+        self._context = None
+        return self._bindings.pop(channel_id, None)
+
+    def join(self, participant: Participant) -> None:
+        """Add or replace a participant."""
+        self._participants[participant.id] = participant
+        self._context = None
+
+    def leave(self, participant_id: str) -> Participant | None:
+        """Remove a participant; the one there was."""
+        self._context = None
+        return self._participants.pop(participant_id, None)
 
     def remember(self, event: RoomEvent) -> None:
         """Take in an event that was just stored."""
-        self.recent.append(event)
+        self._recent.append(event)
         self.room = self.room.model_copy(update={"event_count": (event.index or 0) + 1})
 
 

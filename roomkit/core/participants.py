@@ -79,14 +79,14 @@ class Participants:
         )
         if known is None:
             return await self._join(live, member)
-        live.participants[participant_id] = member
+        live.join(member)
         await self._store.put_participant(member)
         return member
 
     async def remove_member(self, room_id: str, participant_id: str) -> bool:
         """Take somebody out of the room; whether they were in it."""
         live = await self._rooms.get(room_id)
-        gone = live.participants.pop(participant_id, None)
+        gone = live.leave(participant_id)
         if gone is None:
             return False
         await self._store.delete_participant(room_id, participant_id)
@@ -110,7 +110,7 @@ class Participants:
         )
 
     async def _join(self, live: LiveRoom, participant: Participant) -> Participant:
-        live.participants[participant.id] = participant
+        live.join(participant)
         await self._store.put_participant(participant)
         self._announce(live, HookTrigger.ON_PARTICIPANT_JOINED, participant)
         return participant
