@@ -23,7 +23,7 @@ class ProviderLink(WSListener):
         self._head = b""
         self._transport: WSTransport | None = None
         self.number = -1
-        self.is_talking = False
+        self.is_talking = True
         self.speech_started_ns = 0
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -31,7 +31,6 @@ class ProviderLink(WSListener):
         self.number = self._provider.add(self)
         self._send(event("session.created", session=_session(self.number)))
         self.begin_answer()
-        self.is_talking = True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
@@ -48,7 +47,6 @@ class ProviderLink(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._transport = None
-        self.is_talking = False
 
     def begin_answer(self) -> None:
         """Open a response; its frames follow."""
@@ -65,8 +63,8 @@ class ProviderLink(WSListener):
         self._send(event("response.done", response=response))
 
     def say_frame(self, flag: int = 0) -> None:
-        """Send 20 ms of audio, stamped now."""
-        if self._transport is not None:
+        """Send 20 ms of audio, stamped now, unless it pauses."""
+        if self._transport is not None and self.is_talking:
             self._transport.send(WSMsgType.TEXT, audio_delta(self._head, self.number | flag))
 
     def say_burst(self, frames: int) -> None:

@@ -20,7 +20,10 @@ BURST_FRAMES = 5
 """100 ms at once: a model is faster than real time, and there is something unheard to interrupt."""
 
 RAMP_S = 2.0
-RAMP_SETTLES_S = 1.0
+RAMP_SETTLES_S = 0.8
+PAUSE_S = 0.5
+"""Longer than any lead a server lets its clients hold."""
+
 RAMP_STEP = 1.15
 LATE_MS = 100.0
 MOST_SESSIONS = 2_000
@@ -102,6 +105,7 @@ class Scenario:
         return time.perf_counter() - began
 
     async def _steady(self) -> None:
+        await self._pause_talking()
         await asyncio.sleep(WARM_UP_S)
         cpu_before_ms = self._server.cpu_ms()
         seconds = await self._measure(STEADY_S)
@@ -139,6 +143,21 @@ class Scenario:
             link.begin_answer()
             self._metronome.add(caller.speak, link.say_frame)
 
+    async def _pause_talking(self) -> None:
+        """Every agent holds its breath, as people do.
+
+        Connecting callers in bulk holds a server up. Whoever paces then plays the rest late, rightly, for as long as
+        the agent talks without a pause; a relay, which does not, would look faster for the same stall.
+        """
+        links = [self._provider.links[caller.link] for caller in self._callers]
+        for link in links:
+            link.is_talking = False
+            link.end_answer()
+        await asyncio.sleep(PAUSE_S)
+        for link in links:
+            link.begin_answer()
+            link.is_talking = True
+
     async def _ramp(self) -> None:
         """Add callers by steps until the 99th percentile is late or frames are missing."""
         wanted = max(SESSIONS, int(600 / self.figures.cpu_ms))
@@ -147,6 +166,7 @@ class Scenario:
                 await self._call(wanted - len(self._callers))
             except TimeoutError:
                 return
+            await self._pause_talking()
             await asyncio.sleep(RAMP_SETTLES_S)
             seconds = await self._measure(RAMP_S)
             both_ways = self._heard.output_ms + self._provider.input_ms
