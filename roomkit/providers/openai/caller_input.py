@@ -21,10 +21,12 @@ class CallerInput:
 
     Attributes:
         turns: How turns go under the configuration now in force.
+        holds_answers: A committed turn is answered only when that is asked for.
     """
 
     def __init__(self) -> None:
         self.turns = TurnPolicy()
+        self.holds_answers = False
         self._uncommitted_bytes = 0
         self._is_hearing_speech = False
 

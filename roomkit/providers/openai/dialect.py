@@ -128,7 +128,8 @@ class OpenAIDialect:
         if not self._input.can_commit():
             return []
         self._input.emptied()
-        return [self._message("input_audio_buffer.commit"), *self._ask(PLAIN)]
+        commit = self._message("input_audio_buffer.commit")
+        return [commit] if self._input.holds_answers else [commit, *self._ask(PLAIN)]
 
     def _cancel(self, response_id: str) -> list[WireMessage]:
         self._responses.withdraw()
@@ -155,6 +156,7 @@ class OpenAIDialect:
         # the voice freezes at the first audio, which may be on its way; naming it then gets the whole update refused
         session = session_object(config, with_voice=not self._responses.has_begun)
         self._input.turns = turn_policy(config)
+        self._input.holds_answers = config.hold_answers
         if not self._input.turns.answers_by_itself:
             self._responses.no_answer_is_coming()
         return self._message("session.update", {"session": session})

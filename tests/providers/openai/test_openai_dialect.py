@@ -281,6 +281,15 @@ def test_a_commit_the_server_would_refuse_is_not_sent() -> None:
     assert kinds(dialect.encode(CommitInput())) == ["input_audio_buffer.commit", "response.create"]
 
 
+def test_a_committed_turn_whose_answer_is_held_waits_to_be_asked() -> None:
+    dialect = OpenAIDialect()
+    dialect.open(LinkConfig("s", provider_config={"turn_detection": None}, hold_answers=True))
+    dialect.encode(SendAudio(bytes(9600)))
+
+    assert kinds(dialect.encode(CommitInput())) == ["input_audio_buffer.commit"]
+    assert kinds(dialect.encode(AskForResponse())) == ["response.create"]
+
+
 def test_beginning_a_manual_turn_forgets_what_was_sent_before() -> None:
     dialect = opened(turn_detection=None)
     dialect.encode(SendAudio(bytes(9600)))
