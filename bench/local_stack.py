@@ -1,8 +1,8 @@
 """The local voice stack, measured with callers made of flite's and espeak-ng's voices, in real time.
 
 Prints, for each voice: from the end of speech in the WAV to the first non-silent sample of the answer (p50, p95),
-commands understood of 30, wrong phrases taken for commands, and CPU of a core a caller. All voices call at once, as
-callers do. Needs the command-line programs flite, espeak-ng and sox; run as ``python bench/local_stack.py``.
+commands understood of 30, wrong phrases taken for commands, and CPU of a core a caller (who talks half of the time).
+Needs the command-line programs flite, espeak-ng and sox; run as ``python bench/local_stack.py --voices kal16``.
 
 The phrases and the junk list were tuned on these voices: real microphones and people will do worse.
 """
@@ -125,28 +125,36 @@ def speech(voice: str, text: str, folder: Path) -> bytes:
         return room_noise(0.4) + bytes(file.readframes(file.getnframes()))
 
 
-async def talk(provider: LocalRealtimeProvider, voice: str, audio: dict[str, bytes]) -> tuple[list[float], int, int]:
+@dataclass
+class Result:
+    """What one voice's calls came to."""
+
+    waits_ms: dict[str, float] = field(default_factory=dict)
+    understood: int = 0
+    wrong_taken: int = 0
+
+
+async def talk(provider: LocalRealtimeProvider, voice: str, audio: dict[str, bytes]) -> Result:
     caller = Caller(voice)
     tools = tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in default_tools())
     caller.link = await provider.open_link(LinkConfig(voice, tools=tools), caller)
-    waits_ms: list[float] = []
-    understood = accepted = 0
+    result = Result()
     for text, pcm in audio.items():
         wait_ms = await caller.call(pcm, wait_s=1.2)
         said = understand(" ".join(caller.heard))
         if text in WRONG:
-            accepted += said.intent is not Intent.UNKNOWN
+            result.wrong_taken += said.intent is not Intent.UNKNOWN
         elif said == understand(text):
-            understood += 1
+            result.understood += 1
             if wait_ms is not None:
-                waits_ms.append(wait_ms)
+                result.waits_ms[text] = wait_ms
         else:
             print(f"  {voice}: {text!r} was heard as {caller.heard}")
     await caller.link.close()
-    return waits_ms, understood, accepted
+    return result
 
 
-async def measure(voices: list[str]) -> None:
+async def measure(voices: list[str], callers: int) -> None:
     provider = LocalRealtimeProvider()
     began_s = time.perf_counter()
     await provider.warm()
@@ -154,13 +162,23 @@ async def measure(voices: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         audio = {v: {text: speech(v, text, Path(folder)) for text in (*COMMANDS, *WRONG)} for v in voices}
     cpu_s, began_s = time.process_time(), time.perf_counter()
-    results = await asyncio.gather(*(talk(provider, voice, audio[voice]) for voice in voices))
-    share = (time.process_time() - cpu_s) / (time.perf_counter() - began_s) / len(voices)
+    lines = asyncio.Semaphore(callers)
+
+    async def in_turn(voice: str) -> Result:
+        async with lines:
+            return await talk(provider, voice, audio[voice])
+
+    results = await asyncio.gather(*(in_turn(voice) for voice in voices))
+    calls_at_once = min(callers, len(voices))
+    share = (time.process_time() - cpu_s) / (time.perf_counter() - began_s) / calls_at_once
     await provider.close()
     print(f"{'voice':8} {'p50 ms':>7} {'p95 ms':>7} {'understood':>11} {'wrong taken':>12}")
-    for voice, (waits_ms, understood, accepted) in zip(voices, results, strict=True):
-        print_row(voice, waits_ms, f"{understood}/{len(COMMANDS)}", f"{accepted}/{len(WRONG)}")
-    print_row("all", [wait for waits_ms, _, _ in results for wait in waits_ms], "", "")
+    for voice, result in zip(voices, results, strict=True):
+        score = f"{result.understood}/{len(COMMANDS)}"
+        print_row(voice, list(result.waits_ms.values()), score, f"{result.wrong_taken}/{len(WRONG)}")
+    print_row("all", [wait_ms for result in results for wait_ms in result.waits_ms.values()], "", "")
+    slowest = sorted((wait_ms, text) for result in results for text, wait_ms in result.waits_ms.items())[-3:]
+    print("slowest:", ", ".join(f"{text!r} {wait_ms:.0f} ms" for wait_ms, text in slowest))
     print(f"CPU a caller: {share * 100:.1f} % of a core (the caller's own frames included)")
     print("goal: p50 250 ms, p95 350 ms, 30/30, under 10 %")
 
@@ -172,5 +190,9 @@ def print_row(name: str, waits_ms: list[float], understood: str, accepted: str) 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--voices", default=",".join(VOICES), help="comma-separated; default all")
-    asyncio.run(measure(parser.parse_args().voices.split(",")))
+    parser.add_argument(
+        "--voices", default=",".join(VOICES), help="comma-separated; default all, about two minutes each"
+    )
+    parser.add_argument("--callers", type=int, default=1, help="voices that call at the same time; default one")
+    arguments = parser.parse_args()
+    asyncio.run(measure(arguments.voices.split(","), arguments.callers))

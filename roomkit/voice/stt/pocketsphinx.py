@@ -10,7 +10,6 @@ Invariant: a decoder is touched by the engine's one thread only; an utterance ha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -26,6 +25,9 @@ logger = logging.getLogger(__name__)
 RATE_HZ = 16_000
 WARM_DECODERS = 2
 """Decoders loaded before they are needed (0.15 s and some 35 MB each): two callers may speak at once without a wait."""
+
+MOST_IDLE_DECODERS = 8
+"""Kept after a moment when many spoke at once; more would only be memory."""
 
 
 class PocketSphinx:
@@ -55,7 +57,7 @@ class PocketSphinx:
         self._written = written
         self._pronunciations = dict(pronunciations or {})
         self._free: list[Any] = []
-        self._warmed: asyncio.Future[None] | None = None
+        self._is_warm = False
         self._thread: ThreadPoolExecutor | None = None
 
     @property
@@ -68,19 +70,20 @@ class PocketSphinx:
         Raises:
             ConfigError: The grammar cannot be read, or has a word nobody told how to pronounce.
         """
-        if not self._free:
+        if not self._is_warm:
             await asyncio.get_running_loop().run_in_executor(self.thread, self._load_first)
 
     def _load_first(self) -> None:
         while len(self._free) < WARM_DECODERS:
             self._free.append(self._load())
+        self._is_warm = True
 
     def open(self) -> SphinxUtterance:
         return SphinxUtterance(self)
 
     async def close(self) -> None:
         """Stop the thread once what runs is done; `open` and `warm` start it anew."""
-        thread, self._thread = self._thread, None
+        thread, self._thread, self._is_warm = self._thread, None, False
         self._free.clear()
         if thread is not None:
             thread.shutdown(wait=False, cancel_futures=True)
@@ -91,6 +94,11 @@ class PocketSphinx:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="roomkit-stt")
         return self._thread
+
+    def release(self, work: Callable[[], None]) -> None:
+        """Run the clean-up of an utterance on the engine's thread; needless once that is gone."""
+        if self._thread is not None:
+            self._thread.submit(work)
 
     @property
     def idle_decoders(self) -> int:
@@ -107,8 +115,9 @@ class PocketSphinx:
 
     def give_back(self, decoder: Any) -> None:
         """The decoder is idle again; it forgets this caller's room and microphone."""
-        decoder.reinit_feat()
-        self._free.append(decoder)
+        if len(self._free) < MOST_IDLE_DECODERS:
+            decoder.reinit_feat()
+            self._free.append(decoder)
 
     def read(self, decoder: Any) -> Recognition:
         """What the decoder makes of it so far."""
@@ -168,7 +177,11 @@ class SphinxUtterance:
             return self._newest
         self._is_over = True
         pcm = self._take_waiting()
-        self._newest = await self._on_thread(self._conclude, pcm)
+        try:
+            self._newest = await self._on_thread(self._conclude, pcm)
+        except asyncio.CancelledError:
+            self._engine.release(self._release)
+            raise
         return self._newest
 
     def abandon(self) -> None:
@@ -176,8 +189,7 @@ class SphinxUtterance:
             return
         self._is_over = True
         self._waiting.clear()
-        with contextlib.suppress(RuntimeError):  # the thread is gone, and the decoder with it
-            self._engine.thread.submit(self._release)
+        self._engine.release(self._release)
 
     async def _on_thread(self, work: Callable[[bytes], Recognition], pcm: bytes) -> Recognition:
         try:

@@ -12,7 +12,7 @@ pytest.importorskip("pocketsphinx", reason="the extra 'local' is not installed")
 
 from roomkit.errors import ConfigError
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
-from roomkit.voice.stt.pocketsphinx import RATE_HZ, PocketSphinx
+from roomkit.voice.stt.pocketsphinx import RATE_HZ, WARM_DECODERS, PocketSphinx
 
 GRAMMAR = """#JSGF V1.0;
 grammar test;
@@ -87,7 +87,22 @@ async def test_an_abandoned_utterance_gives_its_decoder_back(engine: PocketSphin
         utterance.feed(b"\0\0")
 
     assert (await recognise(engine, question())).text == "What Is The Weather In Paris"
-    assert engine.idle_decoders <= 3
+    assert engine.idle_decoders == WARM_DECODERS
+    await engine.close()
+
+
+async def test_a_cancelled_finish_gives_its_decoder_back(engine: PocketSphinx) -> None:
+    await engine.warm()
+    for _ in range(5):
+        utterance = engine.open()
+        utterance.feed(question())
+        finishing = asyncio.ensure_future(utterance.finish())  # noqa: TID251 -- a task to be cancelled is the subject
+        await asyncio.sleep(0)
+        finishing.cancel()
+
+    assert (await recognise(engine, question())).text == "What Is The Weather In Paris"
+    await recognise(engine, b"")  # the last clean-up comes before this on the engine's thread
+    assert engine.idle_decoders >= WARM_DECODERS
     await engine.close()
 
 
