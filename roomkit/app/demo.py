@@ -6,6 +6,7 @@ what the local agent knows (`roomkit.providers.local`). Invariant: every connect
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from roomkit.app.server import SAMPLES_DIR, build_app
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.clock import SYSTEM_CLOCK
+from roomkit.errors import ClientGoneError, ConfigError, ProviderError
 from roomkit.kit import RoomKit
 from roomkit.models.enums import HookExecution, HookTrigger
 from roomkit.models.tool_call import Tool, ToolCallEvent
@@ -27,6 +29,8 @@ from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+logger = logging.getLogger(__name__)
 
 CHANNEL_ID = "voice"
 
@@ -115,7 +119,12 @@ def build_demo(*, store_path: Path | None = None, agent: Agent | None = None, lo
 
     @transport.on_client_connected
     async def take_call(connection: Any) -> None:
-        await channel.start_session(SYSTEM_CLOCK.new_id("room"), "caller", connection=connection)
+        try:
+            await channel.start_session(SYSTEM_CLOCK.new_id("room"), "caller", connection=connection)
+        except ClientGoneError:
+            return  # hung up while we were dialling
+        except ProviderError as problem:  # the session has told the caller
+            logger.warning("no session: %s", problem)
 
     app = build_app(voice=transport.asgi, config=page_config(agent), loopback_only=loopback_only, on_stop=kit.close)
     return Demo(app, kit, agent)
@@ -182,8 +191,6 @@ def default_store_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _with_folder(path: Path) -> Path:
-    from roomkit.errors import ConfigError
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

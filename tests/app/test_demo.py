@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from roomkit.app.demo import build_demo, choose_agent, default_store_path, page_config
+from roomkit.app.caller import place_call
+from roomkit.app.demo import Agent, build_demo, choose_agent, default_store_path, page_config
 from roomkit.app.server import address_of, bind, serving
+from roomkit.errors import ProviderRefusedError, RealtimeConnectionError
 from roomkit.models.content import TextContent
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
+from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.profile import Profile
+from roomkit.voice.realtime.provider import ProviderLink, ProviderSink, RealtimeVoiceProvider
 
 
 def test_without_a_key_the_local_stack_answers() -> None:
@@ -35,6 +40,27 @@ def test_conversations_are_kept_where_programs_keep_their_data(environ: dict[str
 
     assert path.parts[-2:] == ("roomkit", "demo.sqlite3")
     assert path.is_absolute()
+
+
+class RefusingProvider(RealtimeVoiceProvider):
+    @property
+    def profile(self) -> Profile:
+        return Profile(name="refusing")
+
+    async def open_link(self, config: LinkConfig, sink: ProviderSink) -> ProviderLink:
+        raise ProviderRefusedError("the key was not accepted")
+
+
+async def test_a_caller_hears_why_the_provider_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    agent = Agent(RefusingProvider(), "Refusing", greeting=None, phrases=(), limits="", switch="")
+    demo = build_demo(store_path=tmp_path / "demo.sqlite3", agent=agent)
+    listener = bind("127.0.0.1", 0)
+
+    async with serving(demo.app, listener):
+        with pytest.raises(RealtimeConnectionError, match="the key was not accepted"):
+            await place_call(f"ws://{address_of(listener)}/voice", bytes(320), 16_000, tell=lambda _: None)
+
+    assert [record.levelname for record in caplog.records if record.exc_info] == []
 
 
 async def test_what_was_typed_and_answered_is_in_the_rooms_timeline(tmp_path: Path) -> None:
