@@ -10,10 +10,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from roomkit.core.background import begin
 from roomkit.core.delivery import Cascade, Deliveries, Dispatch
 from roomkit.core.hooks import Scope
 from roomkit.core.live import LiveRoom
-from roomkit.core.locks import outside
 from roomkit.core.parts import Parts
 from roomkit.models.delivery import DeliveryStatusEvent, InboundMessage, InboundResult
 from roomkit.models.enums import EventStatus, HookTrigger
@@ -112,7 +112,8 @@ class Committer:
         self._parts.hooks.tell(HookTrigger.AFTER_BROADCAST, dispatch.event, scope, live.context)
         dispatch.cascade.begin()
         note = self._note_delivery(dispatch)
-        outside(lambda: self._parts.supervisor.start(note, name=f"note:{live.id}:{event.index}"))
+        if begin(self._parts.supervisor, note, name=f"note:{live.id}:{event.index}") is None:
+            dispatch.cascade.end()
 
     def _report(self, live: LiveRoom, event: RoomEvent, status: DeliveryStatusEvent) -> None:
         binding = live.bindings.get(status.result.channel_id)

@@ -16,8 +16,8 @@ from contextvars import ContextVar
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
 from roomkit.core.access import may_receive
+from roomkit.core.background import begin
 from roomkit.core.live import LiveRoom
-from roomkit.core.locks import outside
 from roomkit.core.ports import Channel
 from roomkit.models.channel import ChannelOutput
 from roomkit.models.event import DeliveryResult, RoomEvent
@@ -122,7 +122,9 @@ class Deliveries:
         if queue is None:
             queue = self._queues[live.id, channel_id] = deque((dispatch,))
             worker = self._work(live, channel_id, queue)
-            outside(lambda: self._supervisor.start(worker, name=f"deliver:{live.id}:{channel_id}"))
+            if begin(self._supervisor, worker, name=f"deliver:{live.id}:{channel_id}") is None:
+                del self._queues[live.id, channel_id]
+                dispatch.settle(DeliveryResult(channel_id=channel_id, ok=False, error="closed"))
         elif len(queue) >= MAX_QUEUED:
             dispatch.settle(DeliveryResult(channel_id=channel_id, ok=False, error="queue_full"))
         else:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
+
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
 from roomkit.core.bindings import Bindings
@@ -23,6 +27,11 @@ from roomkit.core.room_port import KitRoomPort
 from roomkit.core.rooms import Rooms
 from roomkit.core.routing import Router
 from roomkit.store.base import ConversationStore
+
+logger = logging.getLogger(__name__)
+
+CLOSE_GRACE_S = 1.0
+"""Long enough for a hook to hear of a session's end; a kit that is told to close closes."""
 
 
 class ConversationEngine:
@@ -78,12 +87,20 @@ class ConversationEngine:
         )
 
     async def close(self) -> None:
-        """End the channels, then what still runs, then the store; the rest goes on if one of them fails."""
-        try:
-            for channel in self.channels.list():
-                await self.channels.unregister(channel.channel_id)
-        finally:
+        """End the channels, then what still runs, then the store. Idempotent.
+
+        Deliveries and observers under way get `CLOSE_GRACE_S` to finish. A channel that fails to close is logged.
+        """
+        for channel in self.channels.list():
             try:
-                await self.parts.supervisor.close()
-            finally:
-                await self.parts.store.close()
+                await self.channels.unregister(channel.channel_id)
+            except Exception:  # a channel may be a user's: the others and the store must still be closed
+                logger.warning("channel %s failed to close", channel.channel_id, exc_info=True)
+        self.parts.rooms.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_GRACE_S):
+                    await self.parts.supervisor.idle()
+        finally:
+            await self.parts.supervisor.close()
+            await self.parts.store.close()

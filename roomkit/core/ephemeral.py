@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from roomkit.core.locks import outside
+from roomkit.core.background import begin
 from roomkit.core.parts import Parts
 from roomkit.models.framework import EphemeralEvent
 
@@ -57,7 +56,4 @@ class Ephemeral:
                 logger.warning("a watcher of room %s failed", event.room_id, exc_info=True)
                 continue
             if inspect.iscoroutine(result):
-                self._start(result, event.room_id)
-
-    def _start(self, work: Coroutine[Any, Any, None], room_id: str) -> None:
-        outside(lambda: self._parts.supervisor.start(work, name=f"ephemeral:{room_id}"))
+                begin(self._parts.supervisor, result, name=f"ephemeral:{event.room_id}")

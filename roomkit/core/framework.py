@@ -9,6 +9,7 @@ from typing import Any
 
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
+from roomkit.core.background import begin
 from roomkit.models.framework import FrameworkEvent
 
 logger = logging.getLogger(__name__)
@@ -64,4 +65,4 @@ class FrameworkEvents:
             logger.warning("listener of framework event %s failed", event.type, exc_info=True)
             return
         if inspect.iscoroutine(result):
-            self._supervisor.start(result, name=f"framework:{event.type}")
+            begin(self._supervisor, result, name=f"framework:{event.type}")

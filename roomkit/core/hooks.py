@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from roomkit._aio import Supervisor
+from roomkit.core.background import begin
 from roomkit.core.framework import FrameworkEvents
-from roomkit.core.locks import outside
 from roomkit.core.ports import Verdict
 from roomkit.errors import ConfigError
 from roomkit.models.context import RoomContext
@@ -214,7 +214,9 @@ class HookEngine:
         async def run() -> None:
             await self._result(hook, event, scope, context)
 
-        task = outside(lambda: self._supervisor.start(run(), name=f"hook:{hook.name}"))
+        task = begin(self._supervisor, run(), name=f"hook:{hook.name}")
+        if task is None:
+            return
         tasks = self._observing.setdefault(scope.room_id, set())
         tasks.add(task)
         task.add_done_callback(lambda done: self._observed(scope.room_id, done))

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from roomkit.core.access import narrowed_to_source, write_refusal
 from roomkit.core.answers import answer
+from roomkit.core.background import begin
 from roomkit.core.commit import Committer, Passage
 from roomkit.core.delivery import IN_DELIVERY, AnswerCallback, Cascade
 from roomkit.core.hooks import Outcome, Scope
 from roomkit.core.live import LiveRoom
-from roomkit.core.locks import RoomGate, outside
+from roomkit.core.locks import RoomGate
 from roomkit.core.once import once
 from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
@@ -100,7 +101,8 @@ class InboundPipeline:
         if output.messages:
             cascade.begin()
             answers = self._take_answers(live, event, channel, output, cascade)
-            outside(lambda: self._parts.supervisor.start(answers, name=f"answers:{live.id}:{channel.channel_id}"))
+            if begin(self._parts.supervisor, answers, name=f"answers:{live.id}:{channel.channel_id}") is None:
+                cascade.end()
 
     async def inject(self, live: LiveRoom, injected: InjectedEvent) -> None:
         """Take in what a hook added outside the pipeline (a voice or tool hook); returns at commit."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from roomkit.errors import NotFoundError
+from roomkit.errors import NotFoundError, SessionStateError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.context import RoomContext
 from roomkit.models.enums import ChannelCategory
@@ -124,6 +124,7 @@ class LiveRooms:
         self._store = store
         self._rooms: dict[str, LiveRoom] = {}
         self._loading: dict[str, asyncio.Future[LiveRoom | None]] = {}
+        self._closed = False
 
     def peek(self, room_id: str) -> LiveRoom | None:
         """The room if it is in memory; never waits."""
@@ -134,7 +135,9 @@ class LiveRooms:
 
         Raises:
             NotFoundError: There is no such room.
+            SessionStateError: The kit is closed.
         """
+        self._check_open()
         live = self._rooms.get(room_id) or await self._load(room_id)
         if live is None:
             raise NotFoundError(f"there is no room {room_id!r}: create it with create_room")
@@ -142,9 +145,19 @@ class LiveRooms:
 
     async def add(self, room: Room) -> LiveRoom | None:
         """Store a new room; ``None`` if its id is taken."""
+        self._check_open()
         if not await self._store.add_room(room):
             return None
         return self._rooms.setdefault(room.id, LiveRoom(room, [], [], []))
+
+    def close(self) -> None:
+        """Forget every room and answer no more."""
+        self._closed = True
+        self._rooms.clear()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionStateError("this kit is closed: its rooms cannot be used any more")
 
     async def _load(self, room_id: str) -> LiveRoom | None:
         """Read a room once, however many ask at the same time; a failure is everybody's."""

@@ -10,9 +10,10 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from roomkit.core.background import begin
 from roomkit.core.hooks import NOTHING, Scope
 from roomkit.core.inbound import InboundPipeline
-from roomkit.core.locks import RoomGate, outside
+from roomkit.core.locks import RoomGate
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Verdict
 from roomkit.errors import NotFoundError, RoomKitError
@@ -112,7 +113,7 @@ class KitRoomPort:
         return RoomContext() if live is None else live.context()
 
     def _start(self, work: Coroutine[Any, Any, object], name: str) -> None:
-        outside(lambda: self._parts.supervisor.start(work, name=f"{name}:{self._room_id}:{self._scope.channel_id}"))
+        begin(self._parts.supervisor, work, name=f"{name}:{self._room_id}:{self._scope.channel_id}")
 
 
 class NullRoomPort:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from roomkit.channels.websocket import WebSocketChannel
-from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, StoreError
+from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, SessionStateError, StoreError
 from roomkit.kit import RoomKit
 from roomkit.models.content import TextContent
 from roomkit.models.context import RoomContext
 from roomkit.models.delivery import DeliveryStatusEvent, InboundMessage
 from roomkit.models.enums import EventStatus, HookExecution, HookTrigger
-from roomkit.models.event import RoomEvent
+from roomkit.models.event import EventSource, RoomEvent
 from roomkit.models.hook import HookResult
 from roomkit.store.memory import MemoryStore
 from tests.kit.conftest import Party
@@ -552,3 +552,60 @@ async def test_a_conversation_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert (after.event.index, after.event.visibility) == (1, "bob")
         assert muted.reason == "muted"
         assert (await kit.get_room("room")).metadata == {"topic": "x"}
+
+
+@pytest.mark.virtual_time
+async def test_closing_lets_what_is_under_way_finish_but_not_for_ever() -> None:
+    kit = RoomKit()
+    await kit.create_room("room")
+    party = Party(kit)
+    await party.joins("ada")
+    seen: list[str] = []
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST)
+    async def slow(event: RoomEvent, _: RoomContext) -> None:
+        await asyncio.sleep(0.5)
+        seen.append(event.text)
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST, timeout=10_000)
+    async def stuck(event: RoomEvent, _: RoomContext) -> None:
+        await asyncio.sleep(5_000)
+
+    await party.says("ada", "bye")
+    await kit.close()
+
+    assert seen == ["bye"]
+    assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_channel_that_fails_to_close_keeps_nothing_open(tmp_path: Path) -> None:
+    class Fails(WebSocketChannel):
+        async def close(self) -> None:
+            raise RuntimeError("no")
+
+    kit = RoomKit(tmp_path / "rooms.db")
+    kit.register_channel(Fails("a"))
+    kit.register_channel(WebSocketChannel("b"))
+    await kit.create_room("room")
+
+    await kit.close()
+
+    assert kit.list_channels() == []
+    with pytest.raises(SessionStateError, match="closed"):
+        await kit.get_room("room")
+
+
+async def test_a_closed_kit_says_so_and_what_a_channel_tells_it_is_told_to_nobody(party: Party) -> None:
+    agent = await party.agent("agent")
+    assert agent.host is not None
+    port = agent.host.room_port("room")
+    party.kit.hook(HookTrigger.ON_DTMF)(lambda *_: None)
+    await party.kit.close()
+
+    with pytest.raises(SessionStateError, match="closed"):
+        await party.kit.create_room("new")
+    port.tell(HookTrigger.ON_DTMF, "1")
+    event = RoomEvent(room_id="room", source=EventSource(channel_id="agent"), content=TextContent(body="x"))
+    assert await port.publish(event) is False
+    assert (await port.ask(HookTrigger.BEFORE_TTS, event)).allowed
