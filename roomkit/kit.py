@@ -14,10 +14,10 @@ from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.core.engine import ConversationEngine
 from roomkit.core.ephemeral import EphemeralCallback
 from roomkit.core.framework import FrameworkListener
-from roomkit.core.hooks import HookFunction, make_hook
 from roomkit.core.inbound import InboundLimits
 from roomkit.core.locks import MemoryRoomLocks
 from roomkit.core.ports import Channel, IdentityResolver, RoomLocks
+from roomkit.core.registry import HookFunction, make_hook
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.content import EventContent
 from roomkit.models.delivery import InboundMessage, InboundResult

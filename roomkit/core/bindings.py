@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from roomkit.core.channels import ChannelRegistry
-from roomkit.core.hooks import Scope
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
+from roomkit.core.registry import Scope
 from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import Access, ChannelCategory, HookTrigger

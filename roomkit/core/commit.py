@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from roomkit.core.background import begin
 from roomkit.core.delivery import Cascade, Deliveries, Dispatch
-from roomkit.core.hooks import Scope
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
+from roomkit.core.registry import Scope
 from roomkit.models.delivery import DeliveryStatusEvent, InboundMessage, InboundResult
 from roomkit.models.enums import EventStatus, HookTrigger
 from roomkit.models.event import RoomEvent

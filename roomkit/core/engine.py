@@ -15,7 +15,7 @@ from roomkit.core.conversation import Conversation
 from roomkit.core.delivery import AnswerCallback, Deliveries
 from roomkit.core.ephemeral import Ephemeral
 from roomkit.core.framework import FrameworkEvents
-from roomkit.core.hooks import HookEngine, HookRegistry
+from roomkit.core.hooks import HookEngine
 from roomkit.core.host import KitChannelHost
 from roomkit.core.inbound import InboundLimits, InboundPipeline
 from roomkit.core.live import LiveRooms
@@ -23,6 +23,7 @@ from roomkit.core.locks import RoomGate
 from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Channel, IdentityResolver, RoomLocks, RoomPort
+from roomkit.core.registry import HookRegistry
 from roomkit.core.room_port import KitRoomPort
 from roomkit.core.rooms import Rooms
 from roomkit.core.routing import Router

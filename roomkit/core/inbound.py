@@ -15,13 +15,14 @@ from roomkit.core.answers import answer
 from roomkit.core.background import begin
 from roomkit.core.commit import Committer, Passage
 from roomkit.core.delivery import IN_DELIVERY, AnswerCallback, Cascade
-from roomkit.core.hooks import Outcome, Scope
+from roomkit.core.hooks import Outcome
 from roomkit.core.live import LiveRoom
 from roomkit.core.locks import RoomGate
 from roomkit.core.once import once
 from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Channel
+from roomkit.core.registry import Scope
 from roomkit.errors import RoomKitError
 from roomkit.models.channel import ChannelOutput
 from roomkit.models.delivery import InboundMessage, InboundResult

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from roomkit.core.hooks import Scope
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
 from roomkit.core.ports import IdentityResolver
+from roomkit.core.registry import Scope
 from roomkit.models.delivery import InboundMessage
 from roomkit.models.enums import HookTrigger
 from roomkit.models.participant import Participant, ParticipantRole

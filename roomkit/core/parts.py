@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
 from roomkit.core.framework import FrameworkEvents
-from roomkit.core.hooks import HookEngine, HookRegistry, Scope
+from roomkit.core.hooks import HookEngine
 from roomkit.core.live import LiveRoom, LiveRooms
+from roomkit.core.registry import HookRegistry, Scope
 from roomkit.models.enums import HookTrigger
 from roomkit.store.base import ConversationStore
 

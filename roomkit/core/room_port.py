@@ -11,11 +11,12 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roomkit.core.background import begin
-from roomkit.core.hooks import NOTHING, Scope
+from roomkit.core.hooks import NOTHING
 from roomkit.core.inbound import InboundPipeline
 from roomkit.core.locks import RoomGate
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Verdict
+from roomkit.core.registry import Scope
 from roomkit.errors import NotFoundError, RoomKitError
 from roomkit.models.context import RoomContext
 from roomkit.models.enums import HookTrigger

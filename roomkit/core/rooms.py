@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from roomkit.core.bindings import Bindings
-from roomkit.core.hooks import Scope
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
+from roomkit.core.registry import Scope
 from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError
 from roomkit.models.enums import HookTrigger, RoomStatus
 from roomkit.models.room import Room, RoomTimers
