@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from roomkit.voice.wires.port import WireMessage
 
@@ -28,9 +28,10 @@ class LinkReady:
     provider_session_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(NamedTuple):
     """A piece of the agent's voice: PCM16 LE mono at the link's output rate, any length.
+
+    The one event of every frame: a tuple is as immutable as a frozen dataclass and made in a third of the time.
 
     Attributes:
         response_id: The answer it belongs to (dialects without ids count turns: ``"response-3"``).
@@ -330,9 +331,8 @@ class LinkConfig:
 # --- the dialect ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What one wire message meant: events for us, replies for the provider."""
+class Decoded(NamedTuple):
+    """What one wire message meant: events for us, replies for the provider. A tuple for the same reason as `Audio`."""
 
     events: tuple[ProviderEvent, ...] = ()
     replies: tuple[WireMessage, ...] = ()
