@@ -40,7 +40,7 @@ make_venv() {
   fi
 }
 
-if ! [ -x .venv/bin/python ] || ! fits .venv/bin/python; then
+if ! fits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
   python=$(find_python)
   say "Making .venv with $("$python" --version) ..."
   rm -rf .venv
