@@ -460,3 +460,36 @@ def test_what_cannot_be_a_hook_is_refused_when_registered() -> None:
         kit.hook(BEFORE, timeout=0)(lambda *_: None)
     with pytest.raises(ValueError, match="modify"):
         HookResult(action="modify")
+
+
+async def test_priority_orders_hooks_of_every_room(party: Party) -> None:
+    """R-0004-2, without a hook of the room's own."""
+    await party.joins("ada")
+    order: list[str] = []
+    party.kit.hook(BEFORE, priority=5)(lambda *_: order.append("late"))
+    party.kit.hook(BEFORE, priority=-5)(lambda *_: order.append("early"))
+
+    await party.says("ada", "x")
+
+    assert order == ["early", "late"]
+
+
+async def test_a_hook_is_told_how_the_room_is_now(party: Party) -> None:
+    await party.joins("ada")
+    seen: list[tuple[int, list[str], list[str], bool]] = []
+
+    @party.kit.hook(BEFORE)
+    def look(event: RoomEvent, context: RoomContext) -> None:
+        assert context.room is not None
+        binding = context.binding("ada")
+        assert binding is not None
+        past = [each.text for each in context.recent_events]
+        names = [each.id for each in context.participants]
+        seen.append((context.room.event_count, past, names, binding.output_muted))
+
+    await party.says("ada", "1")
+    await party.kit.mute_output("room", "ada")
+    await party.kit.add_member("room", "bob")
+    await party.says("ada", "2")
+
+    assert seen == [(0, [], ["ada"], False), (1, ["1"], ["ada", "bob"], True)]
