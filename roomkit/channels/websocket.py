@@ -46,7 +46,6 @@ class WebSocketChannel(ChannelBase):
         super().__init__(channel_id)
         if send_timeout <= 0:
             raise ConfigError(f"send_timeout is positive, not {send_timeout}")
-        self.is_shared = True
         self._send_timeout_s = send_timeout
         self._by_room: dict[str, dict[str, _Connection]] = {}
         self._room_of: dict[str, str] = {}
@@ -69,6 +68,8 @@ class WebSocketChannel(ChannelBase):
                 comes from other channels, for it could not be told from the sender.
         """
         self.unregister_connection(connection_id)
+        # Only people who can be told apart can be shown what another of them said (R-0002-7).
+        self.is_shared = self.is_shared or participant_id is not None
         self._room_of[connection_id] = room_id
         self._by_room.setdefault(room_id, {})[connection_id] = _Connection(connection_id, send_fn, participant_id)
 
