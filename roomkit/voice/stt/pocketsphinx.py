@@ -70,13 +70,16 @@ class PocketSphinx:
         Raises:
             ConfigError: The grammar cannot be read, or has a word nobody told how to pronounce.
         """
+        if self._is_warm:
+            return
+        await asyncio.get_running_loop().run_in_executor(self.thread, self._load_until, 1)
         if not self._is_warm:
-            await asyncio.get_running_loop().run_in_executor(self.thread, self._load_first)
+            self._is_warm = True
+            self.release(lambda: self._load_until(WARM_DECODERS))  # before any utterance, but nobody waits for it
 
-    def _load_first(self) -> None:
-        while len(self._free) < WARM_DECODERS:
+    def _load_until(self, count: int) -> None:
+        while len(self._free) < count:
             self._free.append(self._load())
-        self._is_warm = True
 
     def open(self) -> SphinxUtterance:
         return SphinxUtterance(self)
