@@ -105,6 +105,8 @@ class FakeVoice:
             await socket.close()
         elif order == "die":
             await socket.close(1011, "the server broke")
+        elif order == "rave":
+            await socket.send_text("<html>")
         elif order == "say":
             await self._exchange(socket)
 

@@ -67,7 +67,7 @@ class SourceOutput {
     this.onReport = onReport;
     this.onStart = onStart;
     this.pieces = []; // {source, startS, endS}, in order
-    this.doneMs = 0;
+    this.doneSamples = 0;
     this.endS = -Infinity;
     this.epoch = 0;
     this.underruns = 0;
@@ -99,7 +99,7 @@ class SourceOutput {
   clear(epoch) {
     for (const { source } of this.pieces) source.stop();
     this.pieces = [];
-    this.doneMs = 0;
+    this.doneSamples = 0;
     this.endS = -Infinity;
     this.epoch = epoch;
     this.send(0);
@@ -109,11 +109,11 @@ class SourceOutput {
     if (this.pieces.length === 0) return;
     const now = this.context.currentTime;
     while (this.pieces.length > 0 && this.pieces[0].endS <= now) {
-      const { startS, endS } = this.pieces.shift();
-      this.doneMs += (endS - startS) * 1000;
+      this.doneSamples += this.pieces.shift().source.buffer.length;
     }
     const current = this.pieces[0];
-    this.send(this.doneMs + (current ? Math.max(0, now - current.startS) * 1000 : 0));
+    const currentS = current ? Math.max(0, now - current.startS) : 0;
+    this.send((this.doneSamples / this.rateHz + currentS) * 1000);
   }
 
   send(playedMs) {

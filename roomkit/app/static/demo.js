@@ -67,7 +67,7 @@ function describe({ state, microphone, isMuted, speaking, reason }) {
   if (state === "connecting") return "Connecting …";
   if (state === "ended") return ENDED[reason] ?? "The conversation is over";
   if (state !== "live") return "Ready when you are";
-  if (speaking.assistant) return "The agent is speaking: cut in";
+  if (speaking.assistant) return "The agent is speaking; just cut in";
   if (speaking.user) return "You are speaking";
   if (microphone === "sample") return "The sample is speaking";
   if (microphone === "off") return "No microphone: type, or play the sample";

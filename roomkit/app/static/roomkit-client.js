@@ -19,13 +19,12 @@
  * Invariant: after `clear_audio` nothing that arrived before it is heard, and `playback` reports name its epoch.
  */
 
+import { Connection } from "./connection.js";
 import { askForMicrophone, decodeRecording, microphoneObstacle, openMicrophone, playRecording } from "./audio-input.js";
 import { openOutput } from "./audio-output.js";
 
 export { microphoneObstacle };
 
-const CONNECT_TIMEOUT_MS = 15_000;
-const MAX_UNSENT_BYTES = 256 * 1024; // late speech is worse than lost speech
 const SAMPLE_TAIL_MS = 1_500;
 const LOUD = 0.02; // -34 dBFS peak: speech, on any microphone
 const CALLBACKS = ["onState", "onTranscript", "onToolCall", "onLatency", "onError", "onLevel", "onMessage"];
@@ -33,7 +32,7 @@ const CALLBACKS = ["onState", "onTranscript", "onToolCall", "onLatency", "onErro
 export class RoomKitVoice {
   #url;
   #options;
-  #socket = null;
+  #connection = null;
   #state = "idle";
   #session = null;
   #speaking = { user: false, assistant: false };
@@ -46,7 +45,7 @@ export class RoomKitVoice {
   #lastLoudMs = 0;
   #askedAtMs = null; // when the caller stopped speaking, while the answer is awaited
   #levels = { input: 0, output: 0 };
-  #statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0, droppedFrames: 0 };
+  #statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0 };
 
   /**
    * @param {string} url ws:// or wss:// address of the transport.
@@ -76,7 +75,7 @@ export class RoomKitVoice {
 
   /** What the player did: {playedMs, bufferedMs, underruns, epoch, droppedFrames}. */
   get statistics() {
-    return { ...this.#statistics };
+    return { ...this.#statistics, droppedFrames: this.#connection?.droppedFrames ?? 0 };
   }
 
   /**
@@ -88,16 +87,21 @@ export class RoomKitVoice {
     this.#reset();
     this.#set("connecting");
     const stream = microphone ? this.#askForMicrophone() : Promise.resolve(null);
+    const connection = this.#newConnection();
     try {
-      await this.#connect();
-      await this.#openOutput();
+      const session = await connection.open();
+      if (this.#connection !== connection) return letGo(stream); // stopped meanwhile
+      this.#session = session;
+      await this.#openOutput(connection);
     } catch (error) {
-      stream.then((live) => live?.getTracks().forEach((track) => track.stop()));
+      letGo(stream);
+      if (this.#connection !== connection) return;
       this.#finish("failed");
       throw error;
     }
+    if (this.#connection !== connection) return letGo(stream);
     this.#set("live");
-    this.#openMicrophone(await stream);
+    this.#openMicrophone(await stream, connection);
   }
 
   /** Says goodbye and hangs up. */
@@ -130,7 +134,8 @@ export class RoomKitVoice {
 
   /** Turns the microphone on in a running session. */
   async enableMicrophone() {
-    if (this.#state === "live" && !this.#microphone) this.#openMicrophone(await this.#askForMicrophone());
+    const connection = this.#connection;
+    if (this.#state === "live" && !this.#microphone) this.#openMicrophone(await this.#askForMicrophone(), connection);
   }
 
   /**
@@ -164,105 +169,65 @@ export class RoomKitVoice {
     return isComplete;
   }
 
-  // --- the socket ----------------------------------------------------------------------------------------------
+  // --- the connection ------------------------------------------------------------------------------------------
 
-  #connect() {
-    const socket = new WebSocket(this.#url, this.#options.protocols ?? []);
-    socket.binaryType = "arraybuffer";
-    this.#socket = socket;
-    return new Promise((resolve, reject) => {
-      const fail = (why) => reject(new Error(why));
-      const timer = setTimeout(() => fail("the server did not start a session in time"), CONNECT_TIMEOUT_MS);
-      socket.onclose = ({ code, reason }) => {
-        clearTimeout(timer);
-        fail(reason || `the server closed the connection (${code})`);
-        if (this.#socket === socket && this.#state === "live") this.#lost(code, reason);
-      };
-      socket.onmessage = ({ data }) => {
-        if (this.#socket !== socket) return;
-        if (data instanceof ArrayBuffer) return void this.#play(new Int16Array(data.slice(0, data.byteLength & ~1)));
-        const message = parse(data);
-        if (!message) return void this.onError?.({ code: "bad_message", message: "The server sent what is no message." });
-        this.#receive(message);
-        if (message.type === "session_started") {
-          clearTimeout(timer);
-          resolve();
-        } else if (message.type === "error" && !this.#session) {
-          clearTimeout(timer);
-          fail(message.message);
-        }
-      };
+  #newConnection() {
+    this.#connection = new Connection(this.#url, this.#options.protocols ?? [], {
+      onMessage: (message) => this.#receive(message),
+      onAudio: (pcm) => this.#play(pcm),
+      onLost: (why) => this.#lost(why),
     });
+    return this.#connection;
   }
 
   #receive(message) {
-    switch (message.type) {
-      case "session_started":
-        this.#session = message;
-        break;
-      case "audio":
-        this.#play(fromBase64(message.data));
-        return;
-      case "clear_audio":
-        this.#clear(message.epoch ?? this.#epoch + 1);
-        break;
-      case "speaking":
-        if (message.who === "user" && this.#speaking.user) this.#askedAtMs = this.#lastLoudMs;
-        this.#speaking[message.who] = message.speaking;
-        this.#set(this.#state);
-        break;
-      case "transcription":
-        this.onTranscript?.({
-          role: message.role,
-          text: message.text,
-          isFinal: message.is_final,
-          itemId: message.item_id ?? "",
-          isInterrupted: message.interrupted ?? false,
-        });
-        break;
-      case "transcription_blocked":
-        this.onTranscript?.({ role: message.role, text: "", isFinal: true, itemId: message.item_id, isBlocked: true });
-        break;
-      case "tool_call":
-        this.onToolCall?.(message);
-        break;
-      case "latency":
-        this.onLatency?.(message);
-        break;
-      case "error":
-        this.onError?.({ code: message.code, message: message.message });
-        break;
-      case "session_ended":
-        this.#finish(message.reason);
-        break;
-    }
+    this.#meanings[message.type]?.(message);
     this.onMessage?.(message);
   }
 
+  #meanings = {
+    clear_audio: ({ epoch }) => this.#clear(epoch ?? this.#epoch + 1),
+    speaking: ({ who, speaking }) => {
+      if (who === "user" && this.#speaking.user) this.#askedAtMs = this.#lastLoudMs;
+      this.#speaking[who] = speaking;
+      this.#set(this.#state);
+    },
+    transcription: (message) => this.#tellTranscript(message),
+    transcription_blocked: (message) => this.#tellTranscript({ ...message, text: "", is_final: true, is_blocked: true }),
+    tool_call: (message) => this.onToolCall?.(message),
+    latency: (message) => this.onLatency?.(message),
+    error: ({ code, message }) => this.onError?.({ code, message }),
+    session_ended: ({ reason }) => this.#finish(reason),
+  };
+
+  #tellTranscript({ role, text, is_final, item_id, interrupted, is_blocked }) {
+    this.onTranscript?.({
+      role,
+      text,
+      isFinal: is_final,
+      itemId: item_id ?? "",
+      isInterrupted: interrupted ?? false,
+      isBlocked: is_blocked ?? false,
+    });
+  }
+
   #send(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    this.#connection?.send(message);
   }
 
   #sendAudio(frame) {
-    const socket = this.#socket;
-    if (this.#state !== "live" || socket?.readyState !== WebSocket.OPEN) return;
-    if (socket.bufferedAmount > MAX_UNSENT_BYTES) {
-      this.#statistics.droppedFrames += 1;
-      return;
-    }
-    if (this.#session.audio_format === "base64_json") this.#send({ type: "audio", data: toBase64(frame) });
-    else socket.send(frame.buffer);
+    if (this.#state === "live") this.#connection?.sendAudio(frame);
   }
 
   // --- sound ---------------------------------------------------------------------------------------------------
 
-  async #openOutput() {
+  async #openOutput(connection) {
     const output = await openOutput(
       this.#session.output_sample_rate,
       (report) => this.#played(report),
       () => this.#soundBegins(),
     );
-    if (this.#state !== "connecting") return void output.close(); // stopped meanwhile
+    if (this.#connection !== connection) return void output.close();
     this.#output = output;
     if (this.#epoch) output.clear(this.#epoch);
     for (const pcm of this.#early.splice(0)) output.push(pcm);
@@ -318,9 +283,9 @@ export class RoomKitVoice {
     return null;
   }
 
-  async #openMicrophone(stream) {
+  async #openMicrophone(stream, connection) {
     if (!stream) return;
-    const socket = this.#socket;
+    if (this.#connection !== connection) return void letGo(Promise.resolve(stream));
     const microphone = await openMicrophone(
       stream,
       this.#session.input_sample_rate,
@@ -331,15 +296,15 @@ export class RoomKitVoice {
         if (!this.#isMuted && !this.#recording) this.#setLevel("input", level);
       },
     );
-    if (this.#state !== "live" || this.#socket !== socket) return void microphone.close();
+    if (this.#connection !== connection) return void microphone.close();
     this.#microphone = microphone;
     this.#set(this.#state);
   }
 
   // --- state ---------------------------------------------------------------------------------------------------
 
-  #lost(code, reason) {
-    this.onError?.({ code: "connection_lost", message: reason || `The connection was lost (${code}).` });
+  #lost(why) {
+    this.onError?.({ code: "connection_lost", message: `The connection was lost: ${why}` });
     this.#finish("connection_lost");
   }
 
@@ -350,9 +315,8 @@ export class RoomKitVoice {
     this.#microphone?.close();
     this.#output?.close();
     this.#recording = this.#microphone = this.#output = null;
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close(1000);
+    this.#connection?.close();
+    this.#connection = null;
     this.#setLevel("input", 0);
     this.#setLevel("output", 0);
     this.#set("ended", reason);
@@ -364,7 +328,7 @@ export class RoomKitVoice {
     this.#epoch = 0;
     this.#askedAtMs = null;
     this.#isMuted = false;
-    this.#statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0, droppedFrames: 0 };
+    this.#statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0 };
   }
 
   #set(state, reason = null) {
@@ -386,19 +350,7 @@ export class RoomKitVoice {
   }
 }
 
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function toBase64(pcm) {
-  return btoa(String.fromCharCode(...new Uint8Array(pcm.buffer)));
-}
-
-function fromBase64(text) {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
+/** Gives a microphone back that nobody needs any more. */
+function letGo(stream) {
+  stream.then((live) => live?.getTracks().forEach((track) => track.stop()));
 }
