@@ -21,7 +21,7 @@ import pytest
 
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.voice.realtime import dialect as vocabulary
-from roomkit.voice.realtime.dialect import Command, LinkConfig, ProviderEvent, ToolSpec
+from roomkit.voice.realtime.dialect import Audio, Command, LinkConfig, ProviderEvent, ToolSpec
 from roomkit.voice.wires.port import WireMessage
 
 RECORDINGS = sorted((Path(__file__).parents[2] / "wire").glob("openai_*.jsonl"))
@@ -68,10 +68,9 @@ def with_silence(value: Any) -> Any:
 
 
 def as_json(event: ProviderEvent) -> dict[str, Any]:
-    fields = dataclasses.asdict(event)
-    if "pcm" in fields:
-        fields["pcm"] = base64.b64encode(fields["pcm"]).decode()
-    return {"means": type(event).__name__, **fields}
+    if isinstance(event, Audio):
+        return {"means": "Audio", **event._asdict(), "pcm": base64.b64encode(event.pcm).decode()}
+    return {"means": type(event).__name__, **dataclasses.asdict(event)}
 
 
 def link_config(given: dict[str, Any]) -> LinkConfig:

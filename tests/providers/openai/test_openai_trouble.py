@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import random
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,7 @@ def test_a_value_of_a_wrong_type_is_at_worst_a_wire_error(message: str, value: o
         return
 
     for reported in decoded.events:
-        for field in dataclasses.fields(reported):
+        for name in typing.get_type_hints(type(reported)):
             expected = {
                 "pcm": bytes,
                 "is_final": bool,
@@ -139,6 +139,6 @@ def test_a_value_of_a_wrong_type_is_at_worst_a_wire_error(message: str, value: o
                 "retryable": bool,
                 "usage": dict,
             }
-            kind = int if field.name.endswith("_hz") else expected.get(field.name, str)
-            found = getattr(reported, field.name)
+            kind = int if name.endswith("_hz") else expected.get(name, str)
+            found = getattr(reported, name)
             assert isinstance(found, kind) or (found is None and isinstance(reported, LinkReady))
