@@ -106,6 +106,16 @@ def test_the_result_does_not_depend_on_how_the_audio_was_cut(
     assert b"".join([*pieces, cut.flush()]) == whole.feed(noise) + whole.flush()
 
 
+@pytest.mark.parametrize("rates", [(8_000, 24_000), (48_000, 16_000), (22_050, 48_000), AWKWARD])
+def test_ten_seconds_at_once_are_converted_like_their_frames(rates: tuple[int, int]) -> None:
+    noise = np.random.default_rng(7).integers(-9_000, 9_000, rates[0] * 10, dtype=np.int16).astype("<i2").tobytes()
+    whole, cut = Resampler(*rates), Resampler(*rates)
+
+    frames = [cut.feed(noise[at : at + 640]) for at in range(0, len(noise), 640)]
+
+    assert b"".join(frames) == whole.feed(noise)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     from_hz=st.integers(1_000, 96_000),
