@@ -21,7 +21,7 @@ from roomkit.errors import ClientGoneError, ConfigError, ProviderError
 from roomkit.kit import RoomKit
 from roomkit.models.enums import HookExecution, HookTrigger
 from roomkit.models.tool_call import Tool, ToolCallEvent
-from roomkit.models.voice import TurnEvent
+from roomkit.models.voice import SessionEvent, TurnEvent
 from roomkit.providers.local.tools import default_tools
 from roomkit.store.sqlite import SQLiteStore
 from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
@@ -115,7 +115,7 @@ def build_demo(*, store_path: Path | None = None, agent: Agent | None = None, lo
         tools=[Tool(tool.name, tool.description, tool.parameters, tool.handler) for tool in default_tools()],
     )
     kit.register_channel(channel)
-    _tell_the_page(kit, channel)
+    _add_hooks(kit, channel)
 
     @transport.on_client_connected
     async def take_call(connection: Any) -> None:
@@ -130,8 +130,8 @@ def build_demo(*, store_path: Path | None = None, agent: Agent | None = None, lo
     return Demo(app, kit, agent)
 
 
-def _tell_the_page(kit: RoomKit, channel: RealtimeVoiceChannel) -> None:
-    """What the protocol does not carry the application adds: tools as they run, how long answers took."""
+def _add_hooks(kit: RoomKit, channel: RealtimeVoiceChannel) -> None:
+    """The page is told of tools as they run and of how long answers took; a room ends with its call."""
 
     @kit.hook(HookTrigger.BEFORE_TOOL_USE, execution=HookExecution.ASYNC)
     async def tool_begins(event: ToolCallEvent, _context: object) -> None:
@@ -152,6 +152,10 @@ def _tell_the_page(kit: RoomKit, channel: RealtimeVoiceChannel) -> None:
             **latency,
         }
         channel.send_client_message(event.session, message)
+
+    @kit.hook(HookTrigger.ON_SESSION_ENDED, execution=HookExecution.ASYNC)
+    async def call_ends(event: SessionEvent, _context: object) -> None:
+        await kit.close_room(event.room_id)  # it was this call's own; the store keeps what was said
 
 
 def _send(channel: RealtimeVoiceChannel, event: ToolCallEvent, *, status: str, result: Any) -> None:

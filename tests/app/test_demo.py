@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from roomkit.app.caller import place_call
-from roomkit.app.demo import Agent, build_demo, choose_agent, default_store_path, page_config
+from roomkit.app.demo import Agent, Demo, build_demo, choose_agent, default_store_path, page_config
 from roomkit.app.server import address_of, bind, serving
 from roomkit.errors import ProviderRefusedError, RealtimeConnectionError
 from roomkit.models.content import TextContent
+from roomkit.models.enums import RoomStatus
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit.voice.realtime.dialect import LinkConfig
 from roomkit.voice.realtime.profile import Profile
@@ -42,6 +45,18 @@ def test_conversations_are_kept_where_programs_keep_their_data(environ: dict[str
     assert path.is_absolute()
 
 
+async def status_of(demo: Demo, room_id: str) -> RoomStatus:
+    return (await demo.kit.get_room(room_id)).status
+
+
+async def within_a_second(ask: Callable[[], Awaitable[RoomStatus]], wanted: RoomStatus) -> RoomStatus:
+    for _ in range(50):
+        if (answer := await ask()) is wanted:
+            break
+        await asyncio.sleep(0.02)
+    return answer
+
+
 class RefusingProvider(RealtimeVoiceProvider):
     @property
     def profile(self) -> Profile:
@@ -63,7 +78,9 @@ async def test_a_caller_hears_why_the_provider_refused(tmp_path: Path, caplog: p
     assert [record.levelname for record in caplog.records if record.exc_info] == []
 
 
-async def test_what_was_typed_and_answered_is_in_the_rooms_timeline(tmp_path: Path) -> None:
+async def test_what_was_typed_and_answered_is_in_the_rooms_timeline_and_the_room_ends_with_the_call(
+    tmp_path: Path,
+) -> None:
     demo = build_demo(store_path=tmp_path / "demo.sqlite3")
     listener = bind("127.0.0.1", 0)
     async with serving(demo.app, listener):
@@ -76,8 +93,11 @@ async def test_what_was_typed_and_answered_is_in_the_rooms_timeline(tmp_path: Pa
                 told.append(json.loads(message))
                 if told[-1]["type"] == "session_started":
                     await socket.send(json.dumps({"type": "text", "text": "what is the weather in Paris"}))
-        timeline = await demo.kit.get_timeline(told[0]["room_id"])
+        room_id = told[0]["room_id"]
+        timeline = await demo.kit.get_timeline(room_id)
+        status = await within_a_second(lambda: status_of(demo, room_id), RoomStatus.CLOSED)
 
+    assert status is RoomStatus.CLOSED
     words = [event.content.body for event in timeline if isinstance(event.content, TextContent)]
     assert "what is the weather in Paris" in words
     assert any("In Paris it is" in text for text in words)

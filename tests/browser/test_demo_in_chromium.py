@@ -115,6 +115,7 @@ def test_the_sample_is_answered_without_a_microphone(watched: Watched, tmp_path:
         watched.page.click("#end")
 
     assert not watched.page.evaluate("roomkitVoice.hasMicrophone")
+    assert watched.page.locator(".cut").count() == 0
 
 
 def test_a_phrase_one_clicks_is_answered_aloud(watched: Watched, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import { Conversation } from "./conversation.js";
 import { RoomKitVoice, microphoneObstacle } from "./roomkit-client.js";
 
 const $ = (id) => document.getElementById(id);
+const GREETING_BEGINS_MS = 800;
+const GREETING_ENDS_MS = 8_000;
 const ENDED = {
   client_ended: "You ended the conversation",
   hangup: "The agent said goodbye",
@@ -26,6 +28,7 @@ const conversation = new Conversation($("log"), $("announce"));
 const times = { answer: [], heard: [] };
 let sampleUrl = null;
 let wasSpeaking = false;
+let isAgentSpeaking = false;
 
 window.roomkitVoice = voice; // for whoever opens the console
 
@@ -47,6 +50,7 @@ voice.onState = (now) => {
   $("fact-session").title = now.session?.session_id ?? "";
   if (now.speaking.user !== wasSpeaking) conversation.callerSpeaks(now.speaking.user);
   wasSpeaking = now.speaking.user;
+  isAgentSpeaking = now.speaking.assistant;
   if (now.state === "ended") conversation.note(ENDED[now.reason] ?? `Ended: ${now.reason}`);
 };
 
@@ -63,10 +67,11 @@ voice.onLevel = ({ input, output }) => {
   document.body.style.setProperty("--level-agent", loudness(output));
 };
 
-function describe({ state, microphone, isMuted, speaking, reason }) {
+function describe({ state, microphone, isMuted, isRecovering, speaking, reason }) {
   if (state === "connecting") return "Connecting …";
   if (state === "ended") return ENDED[reason] ?? "The conversation is over";
   if (state !== "live") return "Ready when you are";
+  if (isRecovering) return "The line to the agent dropped; dialling again …";
   if (speaking.assistant) return "The agent is speaking; just cut in";
   if (speaking.user) return "You are speaking";
   if (microphone === "sample") return "The sample is speaking";
@@ -127,13 +132,26 @@ $("mute").addEventListener("click", () => voice.mute(!voice.isMuted));
 $("end").addEventListener("click", () => voice.stop());
 $("interrupt").addEventListener("click", () => voice.interrupt());
 $("sample").addEventListener("click", async () => {
+  const isNew = voice.state !== "live";
   if (!(await ensureLive(false))) return;
+  if (isNew) await greetingIsOver();
   try {
     await voice.playSample(sampleUrl);
   } catch (error) {
     notice(`The sample could not be played: ${error.message}`);
   }
 });
+/** A recording cannot wait politely, so we do: for a greeting to begin, and to end. */
+async function greetingIsOver() {
+  await until(() => isAgentSpeaking, GREETING_BEGINS_MS);
+  await until(() => !isAgentSpeaking, GREETING_ENDS_MS);
+}
+
+async function until(isTrue, atMostMs) {
+  const endMs = performance.now() + atMostMs;
+  while (!isTrue() && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 $("typing").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = $("text").value;

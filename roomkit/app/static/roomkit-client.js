@@ -7,7 +7,7 @@
  *   await voice.start({ microphone: true });    // from a click: browsers ask for one before they make a sound
  *
  * Callbacks, all optional, settable or given in `options`:
- *   onState({state, reason, microphone, isMuted, speaking: {user, assistant}, session})
+ *   onState({state, reason, microphone, isMuted, isRecovering, speaking: {user, assistant}, session})
  *       state: "idle" | "connecting" | "live" | "ended";  microphone: "off" | "on" | "sample"
  *   onTranscript({role, text, isFinal, itemId, isInterrupted, isBlocked}); blocked: take away what was shown of it
  *   onToolCall({name, arguments, result, status})
@@ -37,6 +37,7 @@ export class RoomKitVoice {
   #session = null;
   #speaking = { user: false, assistant: false };
   #isMuted = false;
+  #isRecovering = false; // the server dials its provider again
   #microphone = null;
   #recording = null;
   #output = null;
@@ -194,6 +195,10 @@ export class RoomKitVoice {
     },
     transcription: (message) => this.#tellTranscript(message),
     transcription_blocked: (message) => this.#tellTranscript({ ...message, text: "", is_final: true, is_blocked: true }),
+    link_state: ({ link, state }) => {
+      this.#isRecovering = link === "provider" && state === "recovering";
+      this.#set(this.#state);
+    },
     tool_call: (message) => this.onToolCall?.(message),
     latency: (message) => this.onLatency?.(message),
     error: ({ code, message }) => this.onError?.({ code, message }),
@@ -327,7 +332,7 @@ export class RoomKitVoice {
     this.#early = [];
     this.#epoch = 0;
     this.#askedAtMs = null;
-    this.#isMuted = false;
+    this.#isMuted = this.#isRecovering = false;
     this.#statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0 };
   }
 
@@ -338,6 +343,7 @@ export class RoomKitVoice {
       reason,
       microphone: this.#recording ? "sample" : this.#microphone ? "on" : "off",
       isMuted: this.#isMuted,
+      isRecovering: this.#isRecovering,
       speaking: { ...this.#speaking },
       session: this.#session,
     });
