@@ -19,6 +19,7 @@ demo: .venv/.installed-demo ## set up once, then talk to an agent in the browser
 
 test: .venv/.installed-dev ## every test, warnings are errors
 	@tools/browser.sh
+	@tools/postgresql.sh
 	@$(BIN)/python -m pytest -W error $(PYTEST_ARGS) $(ARGS)
 
 check: .venv/.installed-dev ## lint, format, types, layers, budgets: what must be clean before a commit

@@ -32,6 +32,7 @@ FACES = {
     # or a database; `ConversationStore` is where they stay apart.
     ("roomkit/store/memory.py", "MemoryStore"),
     ("roomkit/store/sqlite.py", "SQLiteStore"),
+    ("roomkit/store/postgresql.py", "PostgreSQLStore"),
 }
 """Classes that are the face of several contracts: their public methods are not counted."""
 

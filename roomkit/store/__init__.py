@@ -10,13 +10,19 @@ if TYPE_CHECKING:
 
 __all__ = ["open_store"]
 
+POSTGRESQL_SCHEMES = ("postgresql://", "postgres://")
+
 
 def open_store(store: ConversationStore | str | Path | None) -> ConversationStore:
-    """A store as it is, a SQLite file by its path, or memory for ``None``."""
+    """A store as it is, PostgreSQL by its ``postgresql://`` URL, a SQLite file by its path, or memory for ``None``."""
     if store is None:
         from roomkit.store.memory import MemoryStore
 
         return MemoryStore()
+    if isinstance(store, str) and store.startswith(POSTGRESQL_SCHEMES):
+        from roomkit.store.postgresql import PostgreSQLStore
+
+        return PostgreSQLStore(store)
     if isinstance(store, str | Path):
         from roomkit.store.sqlite import SQLiteStore
 

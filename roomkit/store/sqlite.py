@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from roomkit.errors import StoreError
 from roomkit.models.channel import ChannelBinding
@@ -22,6 +21,7 @@ from roomkit.models.enums import EventStatus, RoomStatus
 from roomkit.models.event import DeliveryResult, RoomEvent
 from roomkit.models.participant import Participant
 from roomkit.models.room import Room
+from roomkit.store._rows import deliveries_json, event_of, json_of, room_of
 from roomkit.store._writer import GroupWriter
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class SQLiteStore:
 
     async def add_room(self, room: Room) -> bool:
         """Store a new room; False, and nothing changed, if its id is taken."""
-        row = (room.id, room.organization_id, room.status, _json(room))
+        row = (room.id, room.organization_id, room.status, json_of(room))
 
         def add(db: sqlite3.Connection) -> bool:
             sql = "INSERT OR IGNORE INTO rooms (id, organization_id, status, body) VALUES (?, ?, ?, ?)"
@@ -73,7 +73,7 @@ class SQLiteStore:
 
     async def put_room(self, room: Room) -> None:
         """Replace what is stored of a room, but for its counter."""
-        row = (room.organization_id, room.status, _json(room), room.id)
+        row = (room.organization_id, room.status, json_of(room), room.id)
 
         def put(db: sqlite3.Connection) -> None:
             changed = db.execute("UPDATE rooms SET organization_id=?, status=?, body=? WHERE id=?", row).rowcount
@@ -85,7 +85,7 @@ class SQLiteStore:
     async def room(self, room_id: str) -> Room | None:
         """The room with its present counter."""
         rows = await self._read("SELECT body, event_count FROM rooms WHERE id=?", (room_id,))
-        return _room(*rows[0]) if rows else None
+        return room_of(*rows[0]) if rows else None
 
     async def rooms(
         self,
@@ -100,7 +100,7 @@ class SQLiteStore:
             "SELECT body, event_count FROM rooms WHERE (?1 IS NULL OR organization_id=?1)"
             " AND (?2 IS NULL OR status=?2) ORDER BY n LIMIT ?3 OFFSET ?4"
         )
-        return [_room(*row) for row in await self._read(sql, (organization_id, status, limit, offset))]
+        return [room_of(*row) for row in await self._read(sql, (organization_id, status, limit, offset))]
 
     async def put_binding(self, binding: ChannelBinding) -> None:
         """Add or replace a binding."""
@@ -130,7 +130,7 @@ class SQLiteStore:
 
     async def append(self, event: RoomEvent, *, key: str | None = None) -> RoomEvent:
         """Give the event the room's next index and store it, in one transaction."""
-        body = _json(event)
+        body = json_of(event)
 
         def append(db: sqlite3.Connection) -> tuple[int, tuple[Any, ...] | None]:
             if key is not None and (row := _row_by_key(db, event.room_id, key)) is not None:
@@ -148,13 +148,13 @@ class SQLiteStore:
             return index, None
 
         index, first = await self._writer.run(append)
-        return event.model_copy(update={"index": index}) if first is None else _event(*first)
+        return event.model_copy(update={"index": index}) if first is None else event_of(*first)
 
     async def set_delivery(
         self, room_id: str, index: int, status: EventStatus, results: Mapping[str, DeliveryResult]
     ) -> None:
         """Note how an event's deliveries went."""
-        row = (status, to_json(dict(results)).decode(), room_id, index)
+        row = (status, deliveries_json(results), room_id, index)
 
         def put(db: sqlite3.Connection) -> None:
             db.execute("UPDATE events SET status=?, deliveries=? WHERE room_id=? AND idx=?", row)
@@ -164,7 +164,7 @@ class SQLiteStore:
     async def event_by_key(self, room_id: str, key: str) -> RoomEvent | None:
         """The event stored under an idempotency key."""
         rows = await self._read(f"SELECT {EVENT_COLUMNS} FROM events WHERE room_id=? AND key=?", (room_id, key))  # noqa: S608 -- a constant
-        return _event(*rows[0]) if rows else None
+        return event_of(*rows[0]) if rows else None
 
     async def events(
         self,
@@ -187,7 +187,7 @@ class SQLiteStore:
         )
         after = -1 if after_index is None else after_index
         before = 2**62 if before_index is None else before_index
-        return [_event(*row) for row in await self._read(sql, (room_id, after, before, visibility, limit, offset))]
+        return [event_of(*row) for row in await self._read(sql, (room_id, after, before, visibility, limit, offset))]
 
     async def put_participant(self, participant: Participant) -> None:
         """Add or replace a participant."""
@@ -216,7 +216,7 @@ class SQLiteStore:
         self._reader.shutdown()
 
     async def _put(self, table: str, column: str, room_id: str, key: str, model: BaseModel) -> None:
-        row = (room_id, key, _json(model))
+        row = (room_id, key, json_of(model))
         sql = (
             f"INSERT INTO {table} (room_id, {column}, body) VALUES (?, ?, ?)"  # noqa: S608 -- names of ours
             f" ON CONFLICT (room_id, {column}) DO UPDATE SET body = excluded.body"
@@ -284,20 +284,3 @@ def _row_by_key(db: sqlite3.Connection, room_id: str, key: str) -> tuple[Any, ..
     sql = f"SELECT {EVENT_COLUMNS} FROM events WHERE room_id=? AND key=?"  # noqa: S608 -- a constant
     row: tuple[Any, ...] | None = db.execute(sql, (room_id, key)).fetchone()
     return row
-
-
-def _json(model: BaseModel) -> str:
-    try:
-        return model.model_dump_json()
-    except PydanticSerializationError as error:
-        raise StoreError(f"{type(model).__name__} holds something JSON cannot carry: {error}") from error
-
-
-def _room(body: str, event_count: int) -> Room:
-    return Room.model_validate_json(body).model_copy(update={"event_count": event_count})
-
-
-def _event(index: int, status: str, deliveries: str, body: str) -> RoomEvent:
-    results = {name: DeliveryResult.model_validate(result) for name, result in from_json(deliveries).items()}
-    changes = {"index": index, "status": EventStatus(status), "delivery_results": results}
-    return RoomEvent.model_validate_json(body).model_copy(update=changes)

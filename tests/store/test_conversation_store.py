@@ -17,17 +17,21 @@ from roomkit.models.room import Room
 from roomkit.store import open_store
 from roomkit.store.base import ConversationStore
 from roomkit.store.memory import MemoryStore
+from roomkit.store.postgresql import PostgreSQLStore
 from roomkit.store.sqlite import SQLiteStore
 
-KINDS: dict[str, Callable[[Path], ConversationStore]] = {
+KINDS: dict[str, Callable[[pytest.FixtureRequest], ConversationStore]] = {
     "memory": lambda _: MemoryStore(),
-    "sqlite": lambda folder: SQLiteStore(folder / "rooms.db"),
+    "sqlite": lambda request: SQLiteStore(request.getfixturevalue("tmp_path") / "rooms.db"),
+    "postgresql": lambda request: PostgreSQLStore(
+        request.getfixturevalue("postgresql_dsn"), schema=request.getfixturevalue("postgresql_schema")
+    ),
 }
 
 
 @pytest.fixture(params=KINDS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ConversationStore]:
-    store = KINDS[request.param](tmp_path)
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[ConversationStore]:
+    store = KINDS[request.param](request)
     await store.add_room(Room(id="r"))
     yield store
     await store.close()
