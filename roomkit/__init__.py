@@ -52,6 +52,9 @@ if TYPE_CHECKING:
         ConfigError as ConfigError,
     )
     from roomkit.errors import (
+        DeliveryError as DeliveryError,
+    )
+    from roomkit.errors import (
         MissingExtraError as MissingExtraError,
     )
     from roomkit.errors import (
@@ -262,6 +265,7 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "AccessDeniedError",
     "SessionStateError",
     "StoreError",
+    "DeliveryError",
     "RealtimeError",
     "ProviderError",
     "RealtimeConnectionError",
@@ -383,7 +387,7 @@ _MODULES: Final = {
     "roomkit.clock": "Clock",
     "roomkit.errors": (
         "RoomKitError ConfigError MissingExtraError NotFoundError AccessDeniedError SessionStateError "
-        "StoreError RealtimeError ProviderError RealtimeConnectionError ProviderRefusedError "
+        "StoreError DeliveryError RealtimeError ProviderError RealtimeConnectionError ProviderRefusedError "
         "ProviderLostError WireError ClientGoneError "
     ),
     "roomkit.models.enums": (

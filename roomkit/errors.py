@@ -1,8 +1,8 @@
 """The whole exception tree: who is to act decides the branch.
 
 Three parties can be at fault. *You* (`ConfigError`, `MissingExtraError`, `NotFoundError`, `AccessDeniedError`,
-`SessionStateError`): the call was wrong, change it. *They* (`ProviderError`, `ClientGoneError`): the other side
-refused or left. *The wire* (`WireError`): a message came that we could not read.
+`SessionStateError`): the call was wrong, change it. *They* (`ProviderError`, `ClientGoneError`, `DeliveryError`): the
+other side refused or left. *The wire* (`WireError`): a message came that we could not read.
 
     RoomKitError
     ├── ConfigError (ValueError)
@@ -11,6 +11,7 @@ refused or left. *The wire* (`WireError`): a message came that we could not read
     ├── AccessDeniedError
     ├── SessionStateError
     ├── StoreError
+    ├── DeliveryError
     └── RealtimeError                        message
         ├── ProviderError                    retryable, code
         │   ├── RealtimeConnectionError
@@ -51,6 +52,10 @@ class SessionStateError(RoomKitError):
 
 class StoreError(RoomKitError):
     """The conversation store could not do what was asked; nothing was stored."""
+
+
+class DeliveryError(RoomKitError):
+    """What a channel was to bring out of a room was not taken on the other side; the room has it, and goes on."""
 
 
 class RealtimeError(RoomKitError):

@@ -28,13 +28,15 @@ class Conversation:
         self._router = router
         self._pipeline = pipeline
 
-    async def process_inbound(self, message: InboundMessage, *, room_id: str | None = None) -> InboundResult:
-        """Take in what a channel received; see `roomkit.kit.RoomKit.process_inbound`."""
+    async def process_inbound(
+        self, message: InboundMessage, *, room_id: str | None = None, waits: bool = True
+    ) -> InboundResult:
+        """Take in what a channel received; see `roomkit.kit.RoomKit.process_inbound` and `ChannelHost.receive`."""
         live = await self._router.route(message, room_id)
         event = self._event_of(live, message)
         if message.channel_id not in live.bindings:
             return InboundResult(blocked=True, reason="not_attached")
-        return await self._pipeline.submit(live, event, message=message)
+        return await self._pipeline.submit(live, event, message=message, waits=waits)
 
     async def send_event(
         self,

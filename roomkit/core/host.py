@@ -11,6 +11,7 @@ from roomkit.core.ports import Channel, RoomPort
 if TYPE_CHECKING:
     from roomkit.core.engine import ConversationEngine
     from roomkit.models.channel import ChannelBinding
+    from roomkit.models.delivery import InboundMessage, InboundResult
     from roomkit.models.enums import ChannelCategory
     from roomkit.models.event import RoomEvent
     from roomkit.models.participant import Participant
@@ -53,3 +54,10 @@ class KitChannelHost:
     async def history(self, room_id: str, *, limit: int) -> Sequence[RoomEvent]:
         """The newest events the channel may see, oldest first."""
         return await self._engine.conversation.history(room_id, self._channel.channel_id, limit=limit)
+
+    async def receive(
+        self, message: InboundMessage, *, room_id: str | None = None, waits: bool = True
+    ) -> InboundResult:
+        """Take in what came to the channel from outside."""
+        own = message.model_copy(update={"channel_id": self._channel.channel_id})
+        return await self._engine.conversation.process_inbound(own, room_id=room_id, waits=waits)

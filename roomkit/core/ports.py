@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from roomkit.clock import Clock
     from roomkit.models.channel import ChannelBinding, ChannelOutput
     from roomkit.models.context import RoomContext
-    from roomkit.models.delivery import InboundMessage
+    from roomkit.models.delivery import InboundMessage, InboundResult
     from roomkit.models.enums import ChannelCategory, ChannelType, HookTrigger
     from roomkit.models.event import RoomEvent
     from roomkit.models.participant import Participant
@@ -101,6 +101,22 @@ class ChannelHost(Protocol):
 
     async def history(self, room_id: str, *, limit: int) -> Sequence[RoomEvent]:
         """The newest ``limit`` events the channel may see, oldest first; blocked ones are not among them."""
+
+    async def receive(
+        self, message: InboundMessage, *, room_id: str | None = None, waits: bool = True
+    ) -> InboundResult:
+        """Take in what came to the channel from outside, as `RoomKit.process_inbound` does.
+
+        Args:
+            message: As received; it enters under the channel's own id, whatever ``channel_id`` it names.
+            room_id: The room; without it by rule R-0005-1.
+            waits: Return when its deliveries ended, rather than when it is stored.
+
+        Raises:
+            NotFoundError: No such room.
+            ConfigError: The channel is in several rooms that would do.
+            StoreError: The store failed; nothing was stored, the message may be sent again.
+        """
 
 
 class Channel(Protocol):
