@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `tools/apt.sh PACKAGE` installs one Debian package if we may (root, or sudo without a password); fails where we may not.
+# `tools/apt.sh PACKAGE ...` installs Debian packages if we may (root, or sudo without a password); fails where we may not.
 set -euo pipefail
 
 as_root() {
@@ -9,5 +9,5 @@ as_root() {
 {
   command -v apt-get
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 } >/dev/null 2>&1 </dev/null

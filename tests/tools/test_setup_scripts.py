@@ -32,6 +32,14 @@ def add_command(machine: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
+def add_environment(machine: Path, script: str) -> None:
+    """Make ``.venv`` with a Python that does this."""
+    python = machine / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+
+
 def run(machine: Path, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables: Mapping[str, str] = {"PATH": str(machine / "bin"), **environment}
     return subprocess.run(
@@ -75,10 +83,7 @@ def test_a_python_without_venv_that_may_not_be_completed_says_what_to_install(ma
 
 
 def test_the_stamp_is_left_only_when_everything_was_installed(machine: Path) -> None:
-    (machine / ".venv" / "bin").mkdir(parents=True)
-    fake = machine / ".venv" / "bin" / "python"
-    fake.write_text('#!/usr/bin/env bash\ncase "$*" in *install*) exit 7 ;; esac\n', encoding="utf-8")
-    fake.chmod(0o755)
+    add_environment(machine, 'case "$*" in *install*) exit 7 ;; esac')
 
     done = run(machine, "setup.sh", "demo")
 
@@ -87,10 +92,7 @@ def test_the_stamp_is_left_only_when_everything_was_installed(machine: Path) -> 
 
 
 def test_installing_for_development_also_serves_the_demo(machine: Path) -> None:
-    (machine / ".venv" / "bin").mkdir(parents=True)
-    fake = machine / ".venv" / "bin" / "python"
-    fake.write_text("#!/usr/bin/env bash\nexit 0\n", encoding="utf-8")
-    fake.chmod(0o755)
+    add_environment(machine, "exit 0")
 
     done = run(machine, "setup.sh", "dev")
 
@@ -101,19 +103,31 @@ def test_installing_for_development_also_serves_the_demo(machine: Path) -> None:
     ]
 
 
-def test_a_browser_that_is_there_is_left_alone(machine: Path) -> None:
+def test_a_browser_that_can_be_driven_is_left_alone(machine: Path) -> None:
     add_command(machine, "chromium", "exit 0")
+    add_environment(machine, "exit 0")
 
     done = run(machine, "browser.sh")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_browser_whose_driver_does_not_start_gets_what_it_lacks(machine: Path) -> None:
+    add_command(machine, "chromium", "exit 0")
+    add_environment(machine, "exit 127")
+    add_command(machine, "id", "echo 0")
+    add_command(machine, "apt-get", f'echo "$*" >> {machine}/asked')
+
+    run(machine, "browser.sh")
+
+    assert "libatomic1" in (machine / "asked").read_text(encoding="utf-8")
+
+
 def test_a_browser_that_cannot_be_installed_is_said_and_fails_nothing(machine: Path) -> None:
     done = run(machine, "browser.sh")
 
     assert done.returncode == 0
-    assert "sudo apt install chromium" in done.stderr
+    assert "sudo apt install chromium libatomic1" in done.stderr
 
 
 def test_root_installs_a_missing_browser_from_debian(machine: Path) -> None:
@@ -126,7 +140,7 @@ def test_root_installs_a_missing_browser_from_debian(machine: Path) -> None:
     assert "Could not" not in done.stderr
     assert (machine / "asked").read_text(encoding="utf-8").splitlines() == [
         "update -qq",
-        "install -y -qq --no-install-recommends chromium",
+        "install -y -qq --no-install-recommends chromium libatomic1",
     ]
 
 
