@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 import platform
 import statistics
@@ -20,7 +21,7 @@ from bench.process import CORES, LOAD_CORE, ROOT, ServerProcess
 from bench.provider import Provider
 from bench.scenario import SESSIONS, Figures, Scenario
 from bench.serve import KINDS
-from bench.table import render, servers_table
+from bench.table import Part, table
 
 STARTS = 3
 
@@ -46,6 +47,12 @@ def import_ms() -> float:
     return statistics.median(float(run) for run in runs)
 
 
+def measured_parts() -> list[Part]:
+    """What `bench.parts` measures, in a process of its own."""
+    lines = subprocess.check_output([sys.executable, "-m", "bench.parts"], cwd=ROOT, text=True).splitlines()
+    return [(label, ours, floor) for label, ours, floor in map(json.loads, lines)]
+
+
 def machine() -> str:
     """One line on where the figures come from."""
     load = os.getloadavg()[0]
@@ -67,11 +74,8 @@ def main() -> None:
     for kind in options.servers or KINDS:
         columns[kind] = uvloop.run(measure(kind, ramp=not options.quick))
         print(f"  {kind} measured, {time.perf_counter() - began:.0f} s so far", flush=True)
-    print("\n" + servers_table(columns) + "\n", flush=True)
-    if not options.no_parts:
-        parts = subprocess.check_output([sys.executable, "-m", "bench.parts"], cwd=ROOT, text=True)
-        rows = [["part", "figure", "unit"], ["import roomkit", f"{import_ms():.0f}", "ms"]]
-        print(render(rows + [line.split("\t") for line in parts.splitlines()]))
+    parts = [] if options.no_parts else [("import roomkit, ms", import_ms(), None), *measured_parts()]
+    print("\n" + table(columns, parts), flush=True)
     print(f"\n{time.perf_counter() - began:.0f} s in all")
 
 

@@ -1,8 +1,10 @@
-"""The parts on their own, through mocks and by value: ``python -m bench.parts`` prints rows of name, figure, unit."""
+"""The parts on their own, through mocks and by value: ``python -m bench.parts`` prints rows for the table.
+
+A row is what it measures with its unit, our figure, and where there is one, the figure of the relays' straight code.
+"""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import statistics
@@ -15,12 +17,12 @@ import uvloop
 from bench import rooms
 from bench.frames import FRAME_BYTES, audio_delta, delta_head
 from bench.process import SERVER_CORE
+from bench.relays import append_message, client_message
+from bench.table import Part
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.voice.audio.level import level
 from roomkit.voice.audio.resample import Resampler
 from roomkit.voice.realtime.dialect import SendAudio
-
-Row = tuple[str, float, str]
 
 FRAME = bytes(range(240)) * (FRAME_BYTES // 240)
 RATES = [
@@ -41,41 +43,39 @@ def microseconds(call: Callable[[], object], *, times: int = 1_000) -> float:
     return statistics.median(rounds)
 
 
-def codec() -> Iterator[Row]:
-    """Our dialect beside the same work with the standard library."""
+def codec() -> Iterator[Part]:
+    """Our dialect beside what the relays do: JSON of the standard library, base64 of pybase64."""
     dialect = OpenAIDialect()
     delta = audio_delta(delta_head("resp_1", "item_1"), 1).decode()
-    yield "delta -> audio, our dialect", microseconds(lambda: dialect.decode(delta)), "us"
-    yield "delta -> audio, json + base64", microseconds(lambda: base64.b64decode(json.loads(delta)["delta"])), "us"
-    yield "audio -> append, our dialect", microseconds(lambda: dialect.encode(SendAudio(FRAME))), "us"
-    yield "audio -> append, json + base64", microseconds(lambda: _append(FRAME)), "us"
+    decoded, encoded = (
+        microseconds(lambda: dialect.decode(delta)),
+        microseconds(lambda: dialect.encode(SendAudio(FRAME))),
+    )
+    yield "delta to audio, us", decoded, microseconds(lambda: client_message(delta))
+    yield "audio to append, us", encoded, microseconds(lambda: append_message(FRAME))
 
 
-def _append(pcm: bytes) -> str:
-    return json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()})
-
-
-def audio() -> Iterator[Row]:
+def audio() -> Iterator[Part]:
     """The audio maths, a 20 ms frame a call."""
-    yield "level of a frame, 24 kHz", microseconds(lambda: level(FRAME)), "us"
+    yield "level of a frame at 24 kHz, us", microseconds(lambda: level(FRAME)), None
     noise = np.random.default_rng(1)
     for from_hz, to_hz in RATES:
         converter = Resampler(from_hz, to_hz)
         frame = noise.integers(-9_000, 9_000, from_hz // 50).astype("<i2").tobytes()
-        yield f"resample {from_hz:,} -> {to_hz:,} Hz", _resampling(converter, frame), "us"
+        yield f"resample 20 ms, {from_hz / 1000:g} to {to_hz / 1000:g} kHz, us", _resampling(converter, frame), None
 
 
 def _resampling(converter: Resampler, frame: bytes) -> float:
     return microseconds(lambda: converter.feed(frame), times=200)
 
 
-async def _print_all(rows: AsyncIterator[Row]) -> None:
+async def _print_all(rows: AsyncIterator[Part]) -> None:
     async for row in rows:
-        _print(*row)
+        _print(row)
 
 
-def _print(name: str, figure: float, unit: str) -> None:
-    print(f"{name}\t{figure:,.2f}\t{unit}", flush=True)
+def _print(part: Part) -> None:
+    print(json.dumps(part), flush=True)
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
         uvloop.run(_print_all(part()))
     for values in (codec, audio):
         for row in values():
-            _print(*row)
+            _print(row)
 
 
 if __name__ == "__main__":

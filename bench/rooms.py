@@ -11,12 +11,11 @@ from pathlib import Path
 
 from bench.frames import FRAME_BYTES
 from bench.silent import SilentProvider, SilentTransport
+from bench.table import Part
 from roomkit import HookResult, HookTrigger, InboundMessage, RoomKit, TextContent
 from roomkit.channels.base import ChannelBase
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.voice.realtime.dialect import Audio, ResponseStarted
-
-Row = tuple[str, float, str]
 
 FRAMES = 20_000
 MESSAGES = 500
@@ -38,17 +37,17 @@ def _voice() -> tuple[RealtimeVoiceChannel, SilentTransport, SilentProvider]:
     return channel, transport, provider
 
 
-async def frames() -> AsyncIterator[Row]:
+async def frames() -> AsyncIterator[Part]:
     """What we do with a frame between two links that cost nothing; nobody listens to levels, no rate differs."""
     channel, transport, provider = _voice()
     kit = RoomKit()
     kit.register_channel(channel)
     await channel.start_session("room", "caller")
     pcm = bytes(FRAME_BYTES)
-    yield "a caller's frame, our own code", _each_us(lambda: transport.sink.on_audio(pcm)), "us"
+    yield "a caller's frame, our own code, us", _each_us(lambda: transport.sink.on_audio(pcm)), None
     provider.sink.on_event(ResponseStarted("response"))
     audio = Audio(pcm, "response", "item")
-    yield "an agent's frame, our own code", _each_us(lambda: provider.sink.on_event(audio)), "us"
+    yield "an agent's frame, our own code, us", _each_us(lambda: provider.sink.on_event(audio)), None
     await kit.close()
 
 
@@ -62,7 +61,7 @@ def _each_us(call: Callable[[], object]) -> float:
     return statistics.median(rounds)
 
 
-async def rooms() -> AsyncIterator[Row]:
+async def rooms() -> AsyncIterator[Part]:
     """A message through the whole inbound pipeline, and the price of a hook nobody registered."""
     kit = RoomKit()
     await kit.create_room("room")
@@ -73,9 +72,9 @@ async def rooms() -> AsyncIterator[Row]:
     host = channels[0].host
     assert host is not None
     port = host.room_port("room")
-    yield "a hook nobody registered", _each_us(lambda: port.tell(HookTrigger.ON_SPEECH_START, None)), "us"
+    yield "a hook nobody registered, us", _each_us(lambda: port.tell(HookTrigger.ON_SPEECH_START, None)), None
     await _inbound_us(kit, MESSAGES)
-    yield "message in, 3 channels, no hook", await _inbound_us(kit, MESSAGES), "us"
+    yield "a message in, 3 channels, no hook, us", await _inbound_us(kit, MESSAGES), None
 
     @kit.hook(HookTrigger.BEFORE_BROADCAST)
     async def first(_event: object, _context: object) -> HookResult:
@@ -85,7 +84,7 @@ async def rooms() -> AsyncIterator[Row]:
     def second(_event: object, _context: object) -> HookResult:
         return HookResult.allow()
 
-    yield "message in, 3 channels, 2 hooks", await _inbound_us(kit, MESSAGES), "us"
+    yield "a message in, 3 channels, 2 hooks, us", await _inbound_us(kit, MESSAGES), None
     await kit.close()
 
 
@@ -99,7 +98,7 @@ async def _inbound_us(kit: RoomKit, count: int) -> float:
     return statistics.median(each)
 
 
-async def sessions() -> AsyncIterator[Row]:
+async def sessions() -> AsyncIterator[Part]:
     """A thousand sessions, started and ended: what is left of them."""
     channel, _, _ = _voice()
     await _start_and_end(channel, SESSIONS)
@@ -107,9 +106,9 @@ async def sessions() -> AsyncIterator[Row]:
     began = time.perf_counter()
     await _start_and_end(channel, SESSIONS)
     took_s = time.perf_counter() - began
-    yield "a session started and ended", took_s / SESSIONS * 1e6, "us"
-    yield "objects left of 1,000 sessions", float(_object_count() - before_objects), "objects"
-    yield "memory left of 1,000 sessions", _rss_kb() - before_kb, "KB"
+    yield "a session started and ended, us", took_s / SESSIONS * 1e6, None
+    yield "objects left of 1,000 sessions", float(_object_count() - before_objects), None
+    yield "memory left of 1,000 sessions, KB", _rss_kb() - before_kb, None
     await channel.close()
 
 

@@ -21,8 +21,12 @@ _TITLES = {"websockets": "relay, websockets", "picows": "relay, picows", "own": 
 _RATIOS = (("own", "picows"), ("asgi", "websockets"))
 
 
-def servers_table(columns: dict[str, Figures]) -> str:
-    """The measured servers beside each other, with the ratios of those that were measured."""
+Part = tuple[str, float, float | None]
+"""What a part costs: label with unit, ours, and the relays' straight code where they do the same."""
+
+
+def table(columns: dict[str, Figures], parts: Sequence[Part] = ()) -> str:
+    """The measured servers beside each other, then the parts, with the ratios of what was measured."""
     ratios = [(ours, floor) for ours, floor in _RATIOS if ours in columns and floor in columns]
     head = ["", *(_TITLES[kind] for kind in columns), *(f"{ours} / {floor}" for ours, floor in ratios)]
     rows = [head]
@@ -35,7 +39,15 @@ def servers_table(columns: dict[str, Figures]) -> str:
             ]
         quotients = [values[ours] / values[floor] if values[floor] else math.nan for ours, floor in ratios]
         rows.append([label, *cells, *(_number(quotient, 2) for quotient in quotients)])
+    for label, ours, floor in parts:
+        cells = [_number(math.nan if (value := _of(kind, ours, floor)) is None else value, 2) for kind in columns]
+        quotient = ours / floor if floor else math.nan
+        rows.append([label, *cells, *(_number(quotient, 2) for _ in ratios)])
     return render(rows)
+
+
+def _of(kind: str, ours: float, floor: float | None) -> float | None:
+    return ours if kind in ("own", "asgi") else floor
 
 
 def render(rows: Sequence[Sequence[str]]) -> str:
