@@ -1,0 +1,1 @@
+"""Everything about voice below the channels: audio, wires, transports, providers' contracts and the session engine."""
