@@ -127,6 +127,7 @@ export class Conversation {
     const heard = perceivedMs ? `Your last sound to the first of the answer, here: ${Math.round(perceivedMs)} ms` : "";
     const agent = answerMs ? `Your end of speech, as the server noticed it, to the first audio sent: ${Math.round(answerMs)} ms` : "";
     chip.title = [heard, agent].filter(Boolean).join("\n");
+    this.#follow();
   }
 
   #remove(key) {
