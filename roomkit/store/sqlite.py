@@ -97,10 +97,11 @@ class SQLiteStore:
     ) -> list[Room]:
         """Rooms in the order of their creation."""
         sql = (
-            "SELECT body, event_count FROM rooms WHERE (?1 IS NULL OR organization_id=?1)"
-            " AND (?2 IS NULL OR status=?2) ORDER BY n LIMIT ?3 OFFSET ?4"
+            "SELECT body, event_count FROM rooms WHERE (:organization_id IS NULL OR organization_id=:organization_id)"
+            " AND (:status IS NULL OR status=:status) ORDER BY n LIMIT :limit OFFSET :offset"
         )
-        return [room_of(*row) for row in await self._read(sql, (organization_id, status, limit, offset))]
+        wanted = {"organization_id": organization_id, "status": status, "limit": limit, "offset": offset}
+        return [room_of(*row) for row in await self._read(sql, wanted)]
 
     async def put_binding(self, binding: ChannelBinding) -> None:
         """Add or replace a binding."""
@@ -182,12 +183,18 @@ class SQLiteStore:
             raise StoreError(f"the store has no room {room_id}")
         order = "DESC" if newest_first else "ASC"
         sql = (
-            f"SELECT {EVENT_COLUMNS} FROM events WHERE room_id=?1 AND idx > ?2 AND idx < ?3"  # noqa: S608 -- constants
-            f" AND (?4 IS NULL OR visibility=?4) ORDER BY idx {order} LIMIT ?5 OFFSET ?6"
+            f"SELECT {EVENT_COLUMNS} FROM events WHERE room_id=:room AND idx > :after AND idx < :before"  # noqa: S608 -- constants
+            f" AND (:visibility IS NULL OR visibility=:visibility) ORDER BY idx {order} LIMIT :limit OFFSET :offset"
         )
-        after = -1 if after_index is None else after_index
-        before = 2**62 if before_index is None else before_index
-        return [event_of(*row) for row in await self._read(sql, (room_id, after, before, visibility, limit, offset))]
+        wanted = {
+            "room": room_id,
+            "after": -1 if after_index is None else after_index,
+            "before": 2**62 if before_index is None else before_index,
+            "visibility": visibility,
+            "limit": limit,
+            "offset": offset,
+        }
+        return [event_of(*row) for row in await self._read(sql, wanted)]
 
     async def put_participant(self, participant: Participant) -> None:
         """Add or replace a participant."""
@@ -230,7 +237,7 @@ class SQLiteStore:
 
         await self._writer.run(put)
 
-    async def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    async def _read(self, sql: str, parameters: tuple[Any, ...] | dict[str, Any]) -> list[tuple[Any, ...]]:
         if self._closed:
             raise StoreError("the store is closed")
         if not self._is_made:  # a reader cannot make the file: let the writer do it first
