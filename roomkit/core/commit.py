@@ -10,14 +10,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from roomkit.core.background import begin
 from roomkit.core.delivery import Cascade, Deliveries, Dispatch
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
 from roomkit.core.registry import Scope
 from roomkit.models.delivery import DeliveryStatusEvent, InboundMessage, InboundResult
 from roomkit.models.enums import EventStatus, HookTrigger
-from roomkit.models.event import RoomEvent
+from roomkit.models.event import DeliveryResult, RoomEvent
 
 T = TypeVar("T")
 
@@ -108,30 +107,21 @@ class Committer:
         dispatch.event = event.model_copy(update={"status": status, "delivery_results": dict(results)})
         scope = Scope(live.id, event.source.channel_id, event.source.channel_type)
         for result in results.values():
-            self._report(live, event, DeliveryStatusEvent(event=event, result=result))
+            self._report(live, event, result)
         self._parts.hooks.tell(HookTrigger.AFTER_BROADCAST, dispatch.event, scope, live.context)
-        dispatch.cascade.begin()
-        note = self._note_delivery(dispatch)
-        if begin(self._parts.supervisor, note, name=f"note:{live.id}:{event.index}") is None:
-            dispatch.cascade.end()
+        self._parts.notes.add(dispatch.event)
 
-    def _report(self, live: LiveRoom, event: RoomEvent, status: DeliveryStatusEvent) -> None:
-        binding = live.bindings.get(status.result.channel_id)
-        channel_type = None if binding is None else binding.channel_type
-        scope = Scope(live.id, status.result.channel_id, channel_type)
-        self._parts.hooks.tell(HookTrigger.ON_DELIVERY_STATUS, status, scope, live.context)
-        if not status.result.ok:
+    def _report(self, live: LiveRoom, event: RoomEvent, result: DeliveryResult) -> None:
+        if self._parts.registry.of(HookTrigger.ON_DELIVERY_STATUS, live.id):
+            binding = live.bindings.get(result.channel_id)
+            scope = Scope(live.id, result.channel_id, None if binding is None else binding.channel_type)
+            status = DeliveryStatusEvent(event=event, result=result)
+            self._parts.hooks.tell(HookTrigger.ON_DELIVERY_STATUS, status, scope, live.context)
+        if not result.ok:
             self._parts.framework.emit(
                 "delivery_failed",
                 room_id=live.id,
-                channel_id=status.result.channel_id,
+                channel_id=result.channel_id,
                 event_id=event.id,
-                error=status.result.error,
+                error=result.error,
             )
-
-    async def _note_delivery(self, dispatch: Dispatch) -> None:
-        event = dispatch.event
-        try:
-            await self._parts.store.set_delivery(event.room_id, event.index or 0, event.status, event.delivery_results)
-        finally:
-            dispatch.cascade.end()

@@ -88,6 +88,7 @@ class Conversation:
         if offset < 0 or limit < 0:
             raise ConfigError("offset and limit of a timeline are not negative")
         await self._parts.rooms.get(room_id)
+        await self._parts.notes.flush()
         return await self._parts.store.events(
             room_id,
             after_index=after_index,
@@ -101,6 +102,7 @@ class Conversation:
     async def history(self, room_id: str, channel_id: str, *, limit: int) -> Sequence[RoomEvent]:
         """The newest events a channel may see, oldest first (R-0003-7)."""
         live = await self._parts.rooms.get(room_id)
+        await self._parts.notes.flush()
         found: list[RoomEvent] = []
         before: int | None = None
         while len(found) < limit and (binding := live.bindings.get(channel_id)) is not None:

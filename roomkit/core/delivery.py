@@ -17,6 +17,7 @@ from roomkit._aio import Supervisor
 from roomkit.clock import Clock
 from roomkit.core.access import may_receive
 from roomkit.core.background import begin
+from roomkit.core.deadlines import Deadlines
 from roomkit.core.live import LiveRoom
 from roomkit.core.ports import Channel
 from roomkit.models.channel import ChannelOutput
@@ -96,6 +97,7 @@ class Deliveries:
         answered: AnswerCallback,
         supervisor: Supervisor,
         clock: Clock,
+        deadlines: Deadlines,
         *,
         timeout_s: float,
     ) -> None:
@@ -103,6 +105,7 @@ class Deliveries:
         self._answered = answered
         self._supervisor = supervisor
         self._clock = clock
+        self._deadlines = deadlines
         self._timeout_s = timeout_s
         self._queues: dict[tuple[str, str], deque[Dispatch]] = {}
 
@@ -145,20 +148,20 @@ class Deliveries:
         channel, binding = self._channels(channel_id), live.bindings.get(channel_id)
         if channel is None:
             return DeliveryResult(channel_id=channel_id, ok=False, error="not_registered")
-        if binding is None or not live.room.is_open:
+        if binding is None or not live.is_open:
             return DeliveryResult(channel_id=channel_id, ok=False, error="detached")
         if not may_receive(dispatch.event, binding, is_shared=channel.is_shared):
             return DeliveryResult(channel_id=channel_id, ok=False, error="access")
         began_ms = self._clock.now_ms()
         error: str | None = None
-        limit = asyncio.timeout(self._timeout_s)
+        limit = self._deadlines.within(self._timeout_s)
         try:
-            async with limit:
+            with limit:
                 output = await channel.on_event(dispatch.event, binding, live.context())
             if output is not None:
                 self._answered(live, dispatch.event, channel, output, dispatch.cascade)
         except Exception as failure:  # a channel may be a user's: its failure is this delivery's result
-            error = "timeout" if isinstance(failure, TimeoutError) and limit.expired() else type(failure).__name__
+            error = "timeout" if isinstance(failure, TimeoutError) and limit.is_expired else type(failure).__name__
             logger.warning("delivery to channel %s failed: %s", channel_id, error, exc_info=failure)
         duration_ms = self._clock.now_ms() - began_ms
         return DeliveryResult(channel_id=channel_id, ok=error is None, error=error, duration_ms=duration_ms)

@@ -12,6 +12,7 @@ from roomkit.core.bindings import Bindings
 from roomkit.core.channels import ChannelRegistry
 from roomkit.core.commit import Committer
 from roomkit.core.conversation import Conversation
+from roomkit.core.deadlines import Deadlines
 from roomkit.core.delivery import AnswerCallback, Deliveries
 from roomkit.core.ephemeral import Ephemeral
 from roomkit.core.framework import FrameworkEvents
@@ -20,6 +21,7 @@ from roomkit.core.host import KitChannelHost
 from roomkit.core.inbound import InboundLimits, InboundPipeline
 from roomkit.core.live import LiveRooms
 from roomkit.core.locks import RoomGate
+from roomkit.core.notes import DeliveryNotes
 from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Channel, IdentityResolver, RoomLocks, RoomPort
@@ -57,8 +59,18 @@ class ConversationEngine:
         supervisor = Supervisor("roomkit")
         framework = FrameworkEvents(supervisor, clock)
         registry = HookRegistry()
-        hooks = HookEngine(registry, framework, supervisor)
-        self.parts = Parts(store, LiveRooms(store), registry, hooks, framework, supervisor, clock)
+        deadlines = Deadlines()
+        self.parts = Parts(
+            store=store,
+            rooms=LiveRooms(store),
+            registry=registry,
+            hooks=HookEngine(registry, framework, supervisor, deadlines),
+            framework=framework,
+            notes=DeliveryNotes(store, supervisor),
+            deadlines=deadlines,
+            supervisor=supervisor,
+            clock=clock,
+        )
         self.channels = ChannelRegistry(lambda channel: KitChannelHost(self, channel))
         self.participants = Participants(self.parts, resolver, identity_timeout_s=identity_timeout_s)
         self.bindings = Bindings(self.parts, self.channels)
@@ -69,7 +81,7 @@ class ConversationEngine:
         def committer(answered: AnswerCallback) -> Committer:
             return Committer(
                 self.parts,
-                Deliveries(self.channels.find, answered, supervisor, clock, timeout_s=delivery_timeout_s),
+                Deliveries(self.channels.find, answered, supervisor, clock, deadlines, timeout_s=delivery_timeout_s),
             )
 
         self._pipeline = InboundPipeline(self.parts, self.participants, self._gate, limits, committer)
@@ -104,4 +116,6 @@ class ConversationEngine:
                     await self.parts.supervisor.idle()
         finally:
             await self.parts.supervisor.close()
+            await self.parts.notes.close()
+            self.parts.deadlines.close()
             await self.parts.store.close()

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from roomkit._aio import Supervisor
 from roomkit.core.background import begin
+from roomkit.core.deadlines import Deadlines
 from roomkit.core.framework import FrameworkEvents
 from roomkit.core.ports import Verdict
 from roomkit.core.registry import Hook, HookRegistry, Scope
@@ -63,10 +64,13 @@ class _Round(Generic[E]):
 class HookEngine:
     """Runs hooks: deciding ones in order and waited for, observers as tasks nobody waits for."""
 
-    def __init__(self, registry: HookRegistry, framework: FrameworkEvents, supervisor: Supervisor) -> None:
+    def __init__(
+        self, registry: HookRegistry, framework: FrameworkEvents, supervisor: Supervisor, deadlines: Deadlines
+    ) -> None:
         self._registry = registry
         self._framework = framework
         self._supervisor = supervisor
+        self._deadlines = deadlines
         self._observing: dict[str | None, set[asyncio.Task[None]]] = {}
 
     def listens(self, trigger: HookTrigger, scope: Scope, *, deciding: bool = False) -> bool:
@@ -129,15 +133,15 @@ class HookEngine:
         self, hook: Hook, event: object, scope: Scope, context: RoomContext
     ) -> tuple[HookResult | None, str | None]:
         """What a hook answered, or why its answer does not count (a sentence without user data)."""
-        limit = asyncio.timeout(hook.timeout_s)
+        limit = self._deadlines.within(hook.timeout_s)
         try:
             result = hook.function(event, context)
             if inspect.isawaitable(result):
-                async with limit:
+                with limit:
                     result = await result
             problem = _unusable(result, event)
         except Exception as error:  # noqa: BLE001 -- a user's function: whatever it raises is an answer that does not count
-            if isinstance(error, TimeoutError) and limit.expired():
+            if isinstance(error, TimeoutError) and limit.is_expired:
                 return None, self._failed(hook, scope, "hook_timeout", f"took longer than {hook.timeout_s} s", None)
             return None, self._failed(hook, scope, "hook_error", f"raised {type(error).__name__}", error)
         if problem is not None:

@@ -6,7 +6,6 @@ one at a time; an event is stored or refused, never half; what was stored is del
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,6 +61,7 @@ class InboundPipeline:
         self._participants = participants
         self._gate = gate
         self._limits = limits
+        self._deadlines = parts.deadlines
 
     async def submit(
         self,
@@ -109,19 +109,20 @@ class InboundPipeline:
         """Take in what a hook added outside the pipeline (a voice or tool hook); returns at commit."""
         passage = Passage(injected.event, Cascade(self._limits.cascade_budget))
         async with self._gate.hold(live.id):
-            if live.room.is_open:
+            if live.is_open:
                 await self._inject(live, passage, None, injected)
 
     # --- the way in -------------------------------------------------------------------------------------------------
 
     async def _enter(self, live: LiveRoom, passage: Passage) -> str | None:
         """Bring a passage to its commit; ``"timeout"`` if time ran out before that."""
-        limit = asyncio.timeout(self._limits.process_timeout_s)
+        limit = self._deadlines.within(self._limits.process_timeout_s)
         try:
-            async with limit, self._gate.hold(live.id):
-                await self._pass(live, passage)
+            with limit:
+                async with self._gate.hold(live.id):
+                    await self._pass(live, passage)
         except TimeoutError:
-            if not limit.expired():
+            if not limit.is_expired:
                 raise
             self._parts.framework.emit("process_timeout", room_id=live.id, channel_id=passage.event.source.channel_id)
             return None if passage.stored is not None else "timeout"
@@ -129,10 +130,11 @@ class InboundPipeline:
 
     async def _pass(self, live: LiveRoom, passage: Passage) -> None:
         """Under the room's lock: everything between a sender and the timeline, in the order of RFC 0005."""
-        if not live.room.is_open:
+        if not live.is_open:
             passage.refused = f"room_{live.room.status}"
             return
         if passage.key is not None:
+            await self._parts.notes.flush()  # the first result is to be found as it is known
             passage.stored = await self._parts.store.event_by_key(live.id, passage.key)
             if passage.stored is not None:
                 passage.is_repeat = True
@@ -197,7 +199,7 @@ class InboundPipeline:
 
     async def _await_deliveries(self, cascade: Cascade) -> None:
         try:
-            async with asyncio.timeout(self._limits.process_timeout_s):
+            with self._deadlines.within(self._limits.process_timeout_s):
                 await cascade.finished()
         except TimeoutError:  # the deliveries go on; the result tells which had ended
             return

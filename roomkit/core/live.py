@@ -31,6 +31,7 @@ class LiveRoom:
     """One room's present state.
 
     Attributes:
+        id: The room's.
         in_flight: By idempotency key: the result everybody who sent the same message waits for.
         detached: Channels taken out on purpose; they come back only when attached on purpose.
     """
@@ -42,7 +43,9 @@ class LiveRoom:
         participants: list[Participant],
         recent: list[RoomEvent],
     ) -> None:
+        self.id = room.id
         self._room = room
+        self._event_count = room.event_count
         self._bindings = {binding.channel_id: binding for binding in bindings}
         self._participants = {participant.id: participant for participant in participants}
         self._recent = deque(recent, maxlen=RECENT_EVENTS)
@@ -51,13 +54,15 @@ class LiveRoom:
         self.detached: set[str] = set()
 
     @property
-    def id(self) -> str:
-        """The room's id."""
-        return self.room.id
+    def is_open(self) -> bool:
+        """Whether anything may enter."""
+        return self._room.is_open
 
     @property
     def room(self) -> Room:
         """The room's record."""
+        if self._room.event_count != self._event_count:  # copied when it is looked at, not for every event
+            self._room = self._room.model_copy(update={"event_count": self._event_count})
         return self._room
 
     @room.setter
@@ -84,7 +89,7 @@ class LiveRoom:
         """A snapshot for hooks and channels; the same one until something changes."""
         if self._context is None:
             self._context = RoomContext(
-                room=self._room,
+                room=self.room,
                 bindings=tuple(self._bindings.values()),
                 participants=tuple(self._participants.values()),
                 recent_events=tuple(self._recent),
@@ -114,7 +119,8 @@ class LiveRoom:
     def remember(self, event: RoomEvent) -> None:
         """Take in an event that was just stored."""
         self._recent.append(event)
-        self.room = self.room.model_copy(update={"event_count": (event.index or 0) + 1})
+        self._event_count = (event.index or 0) + 1
+        self._context = None
 
 
 class LiveRooms:

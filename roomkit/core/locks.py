@@ -24,21 +24,42 @@ class MemoryRoomLocks:
     """Room locks of one process; a room's lock exists while somebody holds it or waits for it."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._users: dict[str, int] = {}
+        self._locks: dict[str, _SharedLock] = {}
 
-    @asynccontextmanager
-    async def locked(self, room_id: str) -> AsyncIterator[None]:
+    def locked(self, room_id: str) -> _SharedLock:
         """Hold the room's lock; first come, first served."""
-        lock = self._locks.setdefault(room_id, asyncio.Lock())
-        self._users[room_id] = self._users.get(room_id, 0) + 1
+        lock = self._locks.get(room_id)
+        if lock is None:
+            lock = self._locks[room_id] = _SharedLock(lambda: self._locks.pop(room_id))
+        return lock
+
+
+class _SharedLock:
+    """A lock that says when nobody holds it or waits for it any more."""
+
+    __slots__ = ("_lock", "_unused", "_users")
+
+    def __init__(self, unused: Callable[[], object]) -> None:
+        self._lock = asyncio.Lock()
+        self._users = 0
+        self._unused = unused
+
+    async def __aenter__(self) -> None:
+        self._users += 1
         try:
-            async with lock:
-                yield
-        finally:
-            self._users[room_id] -= 1
-            if not self._users[room_id]:
-                del self._users[room_id], self._locks[room_id]
+            await self._lock.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._users -= 1
+        if not self._users:
+            self._unused()
 
 
 class _Hold:

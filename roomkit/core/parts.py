@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
+from roomkit.core.deadlines import Deadlines
 from roomkit.core.framework import FrameworkEvents
 from roomkit.core.hooks import HookEngine
 from roomkit.core.live import LiveRoom, LiveRooms
+from roomkit.core.notes import DeliveryNotes
 from roomkit.core.registry import HookRegistry, Scope
 from roomkit.models.enums import HookTrigger
 from roomkit.store.base import ConversationStore
@@ -23,6 +25,8 @@ class Parts:
     registry: HookRegistry
     hooks: HookEngine
     framework: FrameworkEvents
+    notes: DeliveryNotes
+    deadlines: Deadlines
     supervisor: Supervisor
     clock: Clock
 
