@@ -159,20 +159,24 @@ class Scenario:
             link.is_talking = True
 
     async def _ramp(self) -> None:
-        """Add callers by steps until the 99th percentile is late or frames are missing."""
+        """Add callers by steps until, twice in a row, the 99th percentile is late or frames are missing."""
         wanted = max(SESSIONS, int(600 / self.figures.cpu_ms))
         while wanted <= MOST_SESSIONS:
             try:
                 await self._call(wanted - len(self._callers))
             except TimeoutError:
                 return
-            await self._pause_talking()
-            await asyncio.sleep(RAMP_SETTLES_S)
-            seconds = await self._measure(RAMP_S)
-            both_ways = self._heard.output_ms + self._provider.input_ms
-            due = 2 * len(self._callers) * seconds * 1000 / FRAME_MS
-            if percentile(both_ways, 99) >= LATE_MS or len(both_ways) < 0.95 * due:
+            # Twice: one stall may be a neighbour's on this machine, two are ours.
+            if not (await self._keeps_up() or await self._keeps_up()):
                 self.figures.load_bound = percentile(self._metronome.late_ms, 99) > LATE_MS / 4
                 return
             self.figures.sessions_a_core = len(self._callers)
             wanted = int(wanted * RAMP_STEP)
+
+    async def _keeps_up(self) -> bool:
+        await self._pause_talking()
+        await asyncio.sleep(RAMP_SETTLES_S)
+        seconds = await self._measure(RAMP_S)
+        both_ways = self._heard.output_ms + self._provider.input_ms
+        due = 2 * len(self._callers) * seconds * 1000 / FRAME_MS
+        return percentile(both_ways, 99) < LATE_MS and len(both_ways) > 0.95 * due
