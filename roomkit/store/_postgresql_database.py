@@ -112,6 +112,13 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._asyncpg: Any = require("asyncpg", extra="postgresql", why="the PostgreSQL store")
+        # The internal one is what a rollback on a connection that was cut under way ends in.
+        self._errors = (
+            self._asyncpg.PostgresError,
+            self._asyncpg.InterfaceError,
+            self._asyncpg.InternalClientError,
+            OSError,
+        )
         self._settings = settings
         self._pool: Any = None
         self._opening = asyncio.Lock()
@@ -132,7 +139,7 @@ class Database:
                 raise StoreError("the store is closed")
             try:
                 return await self._once(work)
-            except (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, OSError) as error:
+            except self._errors as error:
                 # `from None`: a driver's message may quote what was stored, and tracebacks end up in logs.
                 trouble, time_is_up = self._trouble_of(error), loop.time() + delay_s > deadline
                 if trouble is Trouble.LOST and time_is_up:
@@ -155,7 +162,7 @@ class Database:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await pool.close()
-        except (TimeoutError, OSError, self._asyncpg.PostgresError, self._asyncpg.InterfaceError):
+        except self._errors:  # TimeoutError is an OSError
             pool.terminate()
 
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:

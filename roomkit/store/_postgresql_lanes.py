@@ -62,6 +62,7 @@ class RoomLanes:
         await self._tasks.close()
 
     async def _drain(self, room_id: str, lane: list[_Pending]) -> None:
+        group: list[_Pending] = []
         try:
             while lane:
                 group = lane[:MAX_GROUP]
@@ -71,6 +72,8 @@ class RoomLanes:
                     _settle(pending.done, outcome)
         finally:
             del self._lanes[room_id]
+            for pending in (*group, *lane):  # none is left, unless this task itself failed: nobody may wait for ever
+                _settle(pending.done, StoreError("the write was given up"))
 
     async def _commit(self, writes: list[Write]) -> list[object]:
         """All in one transaction; if that is refused, each in its own."""

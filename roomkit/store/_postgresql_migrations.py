@@ -83,7 +83,9 @@ async def migrate(connection: MigratedConnection, schema: str, steps: Sequence[M
 
 
 async def _version(connection: MigratedConnection, schema: str, steps: Sequence[Migration]) -> int:
-    if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".schema_migrations') is None:
+    # From the catalogue's tables: `to_regclass` may answer from a cache that another process's commit has not reached.
+    table = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'schema_migrations'"
+    if await connection.fetchval(table, schema) is None:
         return 0
     version = int(await connection.fetchval("SELECT coalesce(max(version), 0) FROM schema_migrations"))
     if version > steps[-1].version:
@@ -95,7 +97,7 @@ async def _version(connection: MigratedConnection, schema: str, steps: Sequence[
 
 async def _make_table_of_versions(connection: MigratedConnection, schema: str) -> None:
     # Asked first: a user who may write to a schema made for it may still not be allowed to make schemas.
-    if await connection.fetchval("SELECT to_regnamespace($1)", f'"{schema}"') is None:
+    if await connection.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema) is None:
         await connection.execute(f'CREATE SCHEMA "{schema}"')
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ("

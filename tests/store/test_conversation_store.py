@@ -27,11 +27,18 @@ KINDS: dict[str, Callable[[pytest.FixtureRequest], ConversationStore]] = {
         request.getfixturevalue("postgresql_dsn"), schema=request.getfixturevalue("postgresql_schema")
     ),
 }
+on_disk = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
 
 @pytest.fixture(params=KINDS)
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ConversationStore]:
-    store = KINDS[request.param](request)
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+async def store(request: pytest.FixtureRequest, kind: str) -> AsyncIterator[ConversationStore]:
+    store = KINDS[kind](request)
     await store.add_room(Room(id="r"))
     yield store
     await store.close()
@@ -227,25 +234,20 @@ async def test_a_closed_store_says_so(store: ConversationStore) -> None:
         await store.room("r")
 
 
-async def test_sqlite_keeps_everything_for_the_next_process(tmp_path: Path) -> None:
-    """R-0007-4."""
-    path = tmp_path / "rooms.db"
-    first = open_store(path)
-    await first.add_room(Room(id="r"))
-    event = await first.append(said("still here"), key="k")
-    await first.close()
+async def test_the_writes_of_a_room_take_effect_in_the_order_they_were_asked(store: ConversationStore) -> None:
+    """R-0007-6."""
+    appends = [store.append(said(f"{n}")) for n in range(50)]
+    people = [store.put_participant(Participant(id="ada", room_id="r", display_name=f"{n}")) for n in range(50)]
 
-    second = open_store(str(path))
-    assert await second.events("r") == [event]
-    assert await second.append(said("again"), key="k") == event
-    assert (await second.append(said("next"))).index == 1
-    await second.close()
+    await asyncio.gather(*appends, *people)
+
+    assert [event.text for event in await store.events("r")] == [f"{n}" for n in range(50)]
+    [ada] = await store.participants("r")
+    assert ada.display_name == "49"
 
 
-async def test_sqlite_commits_what_a_cancelled_caller_had_asked(tmp_path: Path) -> None:
+async def test_what_a_cancelled_caller_had_asked_is_committed(store: ConversationStore) -> None:
     """R-0007-2."""
-    store = SQLiteStore(tmp_path / "rooms.db")
-    await store.add_room(Room(id="r"))
     asked = asyncio.ensure_future(store.append(said("gave up")))  # noqa: TID251 -- the test cancels it
     await asyncio.sleep(0)
     asked.cancel()
@@ -254,19 +256,43 @@ async def test_sqlite_commits_what_a_cancelled_caller_had_asked(tmp_path: Path) 
 
     assert [event.text for event in await store.events("r")] == ["gave up", "after"]
     assert after.index == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b", "\x00", "'; DROP TABLE rooms; --", "\U0001f600\u200d\u202e", "x" * 1_000_000]
+)
+async def test_any_words_come_back_as_they_were(store: ConversationStore, text: str) -> None:
+    """R-0007-8."""
+    stored = await store.append(said(text, metadata={text[:50]: text[:50]}), key=text)
+
+    assert await store.events("r") == [stored]
+    assert await store.event_by_key("r", text) == stored
+
+
+@on_disk
+async def test_everything_is_kept_for_the_next_process(
+    store: ConversationStore, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """R-0007-4."""
+    event = await store.append(said("still here"), key="k")
+    await store.put_participant(Participant(id="ada", room_id="r"))
     await store.close()
 
+    second = KINDS[kind](request)
+    assert await second.events("r") == [event]
+    assert await second.append(said("again"), key="k") == event
+    assert (await second.append(said("next"))).index == 1
+    assert [participant.id for participant in await second.participants("r")] == ["ada"]
+    await second.close()
 
-async def test_sqlite_refuses_what_json_cannot_carry_and_stores_the_rest(tmp_path: Path) -> None:
+
+@on_disk
+async def test_what_json_cannot_carry_is_refused_and_the_rest_stored(store: ConversationStore) -> None:
     """R-0007-9."""
-    store = SQLiteStore(tmp_path / "rooms.db")
-    await store.add_room(Room(id="r"))
-
     with pytest.raises(StoreError, match="JSON"):
         await store.append(said("x", metadata={"socket": object()}))
 
     assert (await store.append(said("y"))).index == 0
-    await store.close()
 
 
 async def test_sqlite_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
