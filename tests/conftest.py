@@ -12,8 +12,19 @@ import shutil
 from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from roomkit.testing.virtual_time import VirtualTimeLoop
+
+
+# How fast a machine makes examples is not what a test is about. In CI they are the same each time: a gate is no lottery.
+settings.register_profile(
+    "roomkit",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("roomkit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
