@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from roomkit.testing.virtual_time import VirtualTimeLoop
 
-
-# How fast a machine makes examples is not what a test is about. In CI they are the same each time: a gate is no lottery.
+# How fast a machine makes examples is not what a test is about. In CI they are the same each time: no lottery there.
 settings.register_profile(
     "roomkit",
     deadline=None,
