@@ -39,7 +39,7 @@ class Passage:
         stored = self.dispatches[0].event if self.dispatches else self.stored
         reason = self.refused or (stored.block_reason if stored is not None else None)
         blocked = self.refused is not None or (stored is not None and stored.status == EventStatus.BLOCKED)
-        return InboundResult.model_construct(
+        return InboundResult(
             event=stored, blocked=blocked, reason=reason, error=error, delivery_results=dict(deliveries)
         )
 
@@ -105,10 +105,11 @@ class Committer:
         failed = bool(results) and not any(result.ok for result in results.values())
         status = EventStatus.FAILED if failed else EventStatus.DELIVERED
         dispatch.event = event.model_copy(update={"status": status, "delivery_results": dict(results)})
-        scope = Scope(live.id, event.source.channel_id, event.source.channel_type)
         for result in results.values():
             self._report(live, event, result)
-        self._parts.hooks.tell(HookTrigger.AFTER_BROADCAST, dispatch.event, scope, live.context)
+        if self._parts.registry.of(HookTrigger.AFTER_BROADCAST, live.id):
+            scope = Scope(live.id, event.source.channel_id, event.source.channel_type)
+            self._parts.hooks.tell(HookTrigger.AFTER_BROADCAST, dispatch.event, scope, live.context)
         self._parts.notes.add(dispatch.event)
 
     def _report(self, live: LiveRoom, event: RoomEvent, result: DeliveryResult) -> None:

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 DELAY_S = 0.05
 """How long a note may wait for others: short to whoever reads the database from outside, long to a busy kit."""
 
-AT_ONCE = 100
-"""Notes given to the store in one go; a store that groups writes puts them into one transaction."""
+LANES = 16
+"""Notes the store is writing at any time: a store that groups writes puts them into one transaction."""
 
 
 class DeliveryNotes:
@@ -45,11 +45,11 @@ class DeliveryNotes:
         if not self._pending and not self._writing.locked():
             return
         async with self._writing:
-            while self._pending:
-                batch = [self._pending.pop(event_id) for event_id in list(self._pending)[:AT_ONCE]]
-                written = await asyncio.gather(*(self._write(event) for event in batch))
-                if not all(written):
-                    logger.warning("%s delivery notes could not be stored", written.count(False))
+            events, self._pending = list(self._pending.values()), {}
+            lanes = [events[lane::LANES] for lane in range(min(LANES, len(events)))]
+            failed = sum(await asyncio.gather(*map(self._write, lanes)))
+        if failed:
+            logger.warning("%s delivery notes could not be stored", failed)
 
     async def close(self) -> None:
         """Write what is left."""
@@ -62,9 +62,12 @@ class DeliveryNotes:
         self._timer = None
         begin(self._supervisor, self.flush(), name="delivery-notes")
 
-    async def _write(self, event: RoomEvent) -> bool:
-        try:
-            await self._store.set_delivery(event.room_id, event.index or 0, event.status, event.delivery_results)
-        except RoomKitError:
-            return False
-        return True
+    async def _write(self, events: list[RoomEvent]) -> int:
+        """Write one after the other; how many failed."""
+        failed = 0
+        for event in events:
+            try:
+                await self._store.set_delivery(event.room_id, event.index or 0, event.status, event.delivery_results)
+            except RoomKitError:
+                failed += 1
+        return failed
