@@ -18,7 +18,7 @@ NOBODY = "none"
 
 
 def write_refusal(binding: ChannelBinding | None, direction: ChannelDirection) -> str | None:
-    """Why what comes from a binding may not enter the room; ``None`` if it may (R-0003-2, R-0003-3).
+    """Why what comes from a binding may not enter the room; ``None`` if it may (R-0003-2, R-0003-3, R-0008-20).
 
     ``direction`` is the event's: what an agent says *to* a channel's people (outbound) is not stopped by their mute.
     """
@@ -28,6 +28,9 @@ def write_refusal(binding: ChannelBinding | None, direction: ChannelDirection) -
         return "access"
     if binding.direction == ChannelDirection.OUTBOUND and direction != ChannelDirection.OUTBOUND:
         return "direction"
+    is_agents = binding.category == ChannelCategory.INTELLIGENCE or direction == ChannelDirection.OUTBOUND
+    if binding.taken_over_by is not None and is_agents:
+        return "taken_over"
     if binding.muted and direction != ChannelDirection.OUTBOUND:
         return "muted"
     return None

@@ -16,7 +16,7 @@ def answer(live: LiveRoom, event: RoomEvent, channel: Channel, message: ChannelM
         channel_id=channel.channel_id, channel_type=channel.channel_type, participant_id=message.participant_id
     )
     return RoomEvent(
-        id=clock.new_id("evt"),
+        id=message.id or clock.new_id("evt"),
         room_id=live.id,
         type=message.event_type,
         source=source,

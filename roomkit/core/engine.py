@@ -26,6 +26,7 @@ from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Channel, IdentityResolver, RoomLocks, RoomPort
 from roomkit.core.registry import HookRegistry
+from roomkit.core.replies import Replies
 from roomkit.core.room_port import KitRoomPort
 from roomkit.core.rooms import Rooms
 from roomkit.core.routing import Router
@@ -76,6 +77,7 @@ class ConversationEngine:
         self.bindings = Bindings(self.parts, self.channels)
         self.rooms = Rooms(self.parts, self.bindings)
         self.ephemeral = Ephemeral(self.parts)
+        self.replies = Replies(self.parts, self.channels.find)
         self._gate = RoomGate(locks)
 
         def committer(answered: AnswerCallback) -> Committer:

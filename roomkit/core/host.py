@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from roomkit.clock import Clock
-from roomkit.core.ports import Channel, RoomPort
+from roomkit.core.ports import Channel, GrowingReply, RoomPort
 
 if TYPE_CHECKING:
     from roomkit.core.engine import ConversationEngine
@@ -61,3 +61,7 @@ class KitChannelHost:
         """Take in what came to the channel from outside."""
         own = message.model_copy(update={"channel_id": self._channel.channel_id})
         return await self._engine.conversation.process_inbound(own, room_id=room_id, waits=waits)
+
+    def reply_to(self, event: RoomEvent) -> GrowingReply:
+        """A reply to an event that is shown while it grows."""
+        return self._engine.replies.open(self._channel, event)

@@ -7,10 +7,10 @@ Standard library only; nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from roomkit.clock import Clock
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from roomkit.models.delivery import InboundMessage, InboundResult
     from roomkit.models.enums import ChannelCategory, ChannelType, HookTrigger
     from roomkit.models.event import RoomEvent
+    from roomkit.models.generation import PartialReply
     from roomkit.models.participant import Participant
     from roomkit.models.room import Room
 
@@ -118,6 +119,37 @@ class ChannelHost(Protocol):
             StoreError: The store failed; nothing was stored, the message may be sent again.
         """
 
+    def reply_to(self, event: RoomEvent) -> GrowingReply:
+        """A reply to an event that is shown while it grows; valid even when the room is gone."""
+
+
+class GrowingReply(Protocol):
+    """An answer under way, shown to the channels that can show it and may see it (RFC 0008). Nothing here waits."""
+
+    @property
+    def id(self) -> str:
+        """Of the event it will become: give it to the `ChannelMessage`."""
+
+    def show(self, text: str) -> None:
+        """The whole reply so far; who is slow is shown the newest only."""
+
+    def complete(self) -> None:
+        """Show no more: the event itself comes next."""
+
+    def withdraw(self) -> None:
+        """It will not become an event: take it off the screens. Idempotent."""
+
+
+@runtime_checkable
+class PartialViewer(Protocol):
+    """What a channel is beside a `Channel` if it can show a reply while it grows."""
+
+    async def on_partial(self, partial: PartialReply, binding: ChannelBinding) -> None:
+        """Show a reply so far in place of what was shown of it, or take it away.
+
+        One at a time for each reply; raising, or taking long, ends the showing of this reply to this channel.
+        """
+
 
 class Channel(Protocol):
     """A way into rooms and out of them. One object may serve many rooms.
@@ -174,11 +206,11 @@ class ModelMessage:
 
 @dataclass(frozen=True, slots=True)
 class ModelToolCall:
-    """A tool call a text model asks for; ``arguments`` is a parsed JSON object."""
+    """A tool call a text model asks for; ``arguments`` is a JSON object, parsed or as the model wrote it."""
 
     id: str
     name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] | str = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +232,7 @@ class ModelReply:
     tool_calls: tuple[ModelToolCall, ...] = ()
 
 
+@runtime_checkable
 class TextModel(Protocol):
     """What a text agent thinks with. One object serves any number of conversations."""
 
@@ -216,6 +249,18 @@ class TextModel(Protocol):
 
     async def close(self) -> None:
         """Release connections. Idempotent."""
+
+
+@runtime_checkable
+class StreamingTextModel(TextModel, Protocol):
+    """A text model that can also give its answer as it grows."""
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """One answer: pieces of its text as they come, and last the whole reply.
+
+        Raises:
+            ProviderError: The vendor refused, could not be reached, or stopped half-way.
+        """
 
 
 class IdentityResolver(Protocol):

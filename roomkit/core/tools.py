@@ -131,8 +131,18 @@ def definition_name(definition: Mapping[str, Any]) -> str:
 
 
 def as_text(result: Any) -> str:
-    """A result as the string a model gets: strings as they are, anything else as JSON (``str`` of what JSON lacks)."""
-    return result if isinstance(result, str) else json.dumps(result, default=str, ensure_ascii=False)
+    """A result as the string a model gets: strings as they are, anything else as JSON (``str`` of what JSON lacks).
+
+    Whatever a function returned, this is text that any wire and any store can carry.
+    """
+    if isinstance(result, str):
+        text = result
+    else:
+        try:
+            text = json.dumps(result, default=str, ensure_ascii=False)
+        except Exception as error:  # noqa: BLE001 -- a user's value: circular, too deep, or with a broken ``__str__``
+            text = json.dumps({"error": f"the result cannot be written as JSON: {type(error).__name__}"})
+    return text.encode(errors="replace").decode()  # lone surrogates are no UTF-8
 
 
 def cut_to(text: str, limit_chars: int) -> str:

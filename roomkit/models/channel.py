@@ -31,6 +31,7 @@ class ChannelBinding(Model):
         muted: What it sends is blocked; it still reads.
         output_muted: The room's events are not delivered to it (a voice agent falls silent); it still writes.
         visibility: Who may see what comes from it.
+        taken_over_by: The participant who speaks in this agent's place until it is handed back (RFC 0008).
     """
 
     channel_id: str
@@ -42,6 +43,7 @@ class ChannelBinding(Model):
     muted: bool = False
     output_muted: bool = False
     visibility: Visibility = "all"
+    taken_over_by: str | None = None
     participant_id: str | None = None
     last_read_index: int | None = None
     attached_at: datetime = Field(default_factory=SYSTEM_CLOCK.wall)
@@ -51,6 +53,8 @@ class ChannelBinding(Model):
     @property
     def can_write(self) -> bool:
         """Whether what it sends may enter the room."""
+        if self.taken_over_by is not None and self.category == ChannelCategory.INTELLIGENCE:
+            return False
         return self.access.can_write and not self.muted and self.direction != ChannelDirection.OUTBOUND
 
     @property
@@ -60,9 +64,14 @@ class ChannelBinding(Model):
 
 
 class ChannelMessage(Model):
-    """One message a channel gives back for an event it was shown."""
+    """One message a channel gives back for an event it was shown.
+
+    Attributes:
+        id: The event's, where it is known before (a reply that was shown while it grew); ``None``: it gets one.
+    """
 
     content: EventContent
+    id: str | None = None
     event_type: EventType = EventType.MESSAGE
     visibility: Visibility = "all"
     addressed_to: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""What a hook sees before a text agent thinks of an answer."""
+"""A text agent's answer before it is one: what a hook sees of it beforehand, what people see of it as it grows."""
 
 from __future__ import annotations
 
@@ -21,3 +21,19 @@ class GenerationEvent(Model):
     system_prompt: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+
+
+class PartialReply(Model):
+    """A reply as far as it has grown. Never stored; the event it becomes has the id ``event_id`` and replaces it.
+
+    Attributes:
+        channel_id: The agent.
+        text: The whole reply so far, not the newest piece alone; empty if withdrawn.
+        is_withdrawn: It will not become an event: it is to be taken off the screen.
+    """
+
+    event_id: str
+    room_id: str
+    channel_id: str
+    text: str = ""
+    is_withdrawn: bool = False

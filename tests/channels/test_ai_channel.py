@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from roomkit.channels.ai import MAX_TOOL_ROUNDS, AIChannel
+from roomkit.channels.ai import AIChannel
+from roomkit.channels.ai_turn import MAX_TOOL_ROUNDS
 from roomkit.channels.websocket import WebSocketChannel
 from roomkit.core.ports import ModelMessage, ModelReply, ModelRequest, ModelToolCall
 from roomkit.errors import ConfigError, ProviderError
@@ -241,7 +242,7 @@ async def test_a_hook_can_change_or_stop_an_answer_before_it_is_thought(desk: De
 
 async def test_a_model_that_fails_says_nothing_in_the_room(desk: Desk) -> None:
     class Fails(MockAIProvider):
-        async def generate(self, request: ModelRequest) -> ModelReply:
+        async def generate(self, request: ModelRequest) -> ModelReply:  # streaming asks it too
             raise ProviderError("quota", code="insufficient_quota")
 
     await desk.agent(Fails())
