@@ -14,7 +14,7 @@ from bench.provider import Provider
 
 SESSIONS = 100
 WARM_UP_S = 1.0
-STEADY_S = 6.0
+STEADY_S = 5.0
 ROUNDS = 4
 BURST_FRAMES = 5
 """100 ms at once: a model is faster than real time, and there is something unheard to interrupt."""
@@ -24,7 +24,7 @@ RAMP_SETTLES_S = 0.8
 PAUSE_S = 0.5
 """Longer than any lead a server lets its clients hold."""
 
-RAMP_STEP = 1.15
+RAMP_STEP = 1.3
 LATE_MS = 100.0
 MOST_SESSIONS = 2_000
 
@@ -160,7 +160,9 @@ class Scenario:
 
     async def _ramp(self) -> None:
         """Add callers by steps until, twice in a row, the 99th percentile is late or frames are missing."""
-        wanted = max(SESSIONS, int(600 / self.figures.cpu_ms))
+        if self.figures.latency_p99_ms < LATE_MS:
+            self.figures.sessions_a_core = len(self._callers)
+        wanted = int(SESSIONS * RAMP_STEP)
         while wanted <= MOST_SESSIONS:
             try:
                 await self._call(wanted - len(self._callers))
