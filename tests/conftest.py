@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from roomkit.testing.virtual_time import VirtualTimeLoop
 
+pytest_plugins = ("tests.postgresql",)
+
 # How fast a machine makes examples is not what a test is about. In CI they are the same each time: no lottery there.
 settings.register_profile(
     "roomkit",

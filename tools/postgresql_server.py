@@ -101,7 +101,7 @@ class PostgreSQLServer:
         return self._folder / "data"
 
     def _accepts(self) -> bool:
-        command = [self._binaries / "pg_isready", "-q", "-h", self._folder]
+        command = [str(self._binaries / "pg_isready"), "-q", "-h", str(self._folder)]
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for the tests of the stores: the one ROOMKIT_TEST_POSTGRESQL names, or one of our own."""
+"""A real PostgreSQL server for the tests that need one: what ROOMKIT_TEST_POSTGRESQL names, or one of our own."""
 
 from __future__ import annotations
 
