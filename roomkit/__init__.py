@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from roomkit.channels.ai import AIChannel
     from roomkit.channels.base import ChannelBase
+    from roomkit.channels.cli import CLIChannel as CLIChannel
     from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+    from roomkit.channels.webhook import WebhookChannel as WebhookChannel
     from roomkit.channels.websocket import WebSocketChannel
     from roomkit.clock import Clock
     from roomkit.core.ports import (
@@ -215,8 +217,12 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "ChannelBase",
     # roomkit.channels.ai
     "AIChannel",
+    # roomkit.channels.cli
+    "CLIChannel",
     # roomkit.channels.realtime_voice
     "RealtimeVoiceChannel",
+    # roomkit.channels.webhook
+    "WebhookChannel",
     # roomkit.channels.websocket
     "WebSocketChannel",
     # roomkit.providers.ai.mock
@@ -271,7 +277,9 @@ _MODULES: Final = {
     "roomkit.store.sqlite": "SQLiteStore",
     "roomkit.channels.base": "ChannelBase",
     "roomkit.channels.ai": "AIChannel",
+    "roomkit.channels.cli": "CLIChannel",
     "roomkit.channels.realtime_voice": "RealtimeVoiceChannel",
+    "roomkit.channels.webhook": "WebhookChannel",
     "roomkit.channels.websocket": "WebSocketChannel",
     "roomkit.providers.ai.mock": "MockAIProvider",
     "roomkit.voice.backends.mock": "MockVoiceBackend",

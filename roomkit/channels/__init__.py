@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from roomkit.channels.ai import AIChannel
     from roomkit.channels.base import ChannelBase
+    from roomkit.channels.cli import CLIChannel
     from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+    from roomkit.channels.webhook import WebhookChannel
     from roomkit.channels.websocket import WebSocketChannel
 
 _SOURCES = {
     "AIChannel": "ai",
+    "CLIChannel": "cli",
     "ChannelBase": "base",
     "RealtimeVoiceChannel": "realtime_voice",
     "WebSocketChannel": "websocket",
+    "WebhookChannel": "webhook",
 }
 
-__all__ = ["AIChannel", "ChannelBase", "RealtimeVoiceChannel", "WebSocketChannel"]
+__all__ = ["AIChannel", "CLIChannel", "ChannelBase", "RealtimeVoiceChannel", "WebSocketChannel", "WebhookChannel"]
 
 
 def __getattr__(name: str) -> Any:
