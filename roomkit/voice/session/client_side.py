@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from roomkit.errors import SessionStateError
+from roomkit.errors import ClientGoneError, SessionStateError
 from roomkit.models.session import EndReason, LinkState
 from roomkit.voice.backends.base import ClientEvent, ClientSetup, TransportLink, VoiceBackend
 from roomkit.voice.session import messages
@@ -30,15 +30,18 @@ class ClientHost(Protocol):
 
 
 class ClientLinkSink:
-    """Where one client link delivers; silenced when the client comes back on another."""
+    """Where one client link delivers; silenced when the client comes back on another.
+
+    What comes while the link is still being opened waits its turn, in order.
+    """
 
     def __init__(self, host: ClientHost) -> None:
         self._host: ClientHost | None = host
         self._feed: Callable[[bytes], None] | None = None
-        self._early: list[bytes] = []
+        self._early: list[bytes | ClientEvent] = []
 
     def on_audio(self, pcm: bytes) -> None:
-        """See `ClientSink.on_audio`; audio that comes while the link is still being opened waits its turn."""
+        """See `ClientSink.on_audio`."""
         if self._feed is not None:
             self._feed(pcm)
         elif self._host is not None:
@@ -46,8 +49,10 @@ class ClientLinkSink:
 
     def on_event(self, event: ClientEvent) -> None:
         """See `ClientSink.on_event`."""
-        if self._host is not None:
+        if self._feed is not None and self._host is not None:
             self._host.from_client(event)
+        elif self._host is not None:
+            self._early.append(event)
 
     async def settled(self) -> None:
         """See `ClientSink.settled`."""
@@ -55,15 +60,19 @@ class ClientLinkSink:
             await self._host.settled()
 
     def go_live(self, feed: Callable[[bytes], None]) -> None:
-        """The input path is there."""
-        early, self._early = self._early, []
-        for pcm in early:
-            feed(pcm)
+        """The session takes what the client sends from now on."""
         self._feed = feed
+        early, self._early = self._early, []
+        for item in early:
+            if isinstance(item, bytes):
+                self.on_audio(item)
+            else:
+                self.on_event(item)
 
     def silence(self) -> None:
         """Whatever still comes from this link is dropped."""
         self._host = self._feed = None
+        self._early.clear()
 
 
 class ClientSide:
@@ -105,8 +114,8 @@ class ClientSide:
 
     def go_live(self) -> None:
         """The session takes audio from now on."""
-        self._sink.go_live(self._host.events.media.input.feed)
         self._host.client_is(LinkState.UP)
+        self._sink.go_live(self._host.events.media.input.feed)
 
     def send(self, message: messages.Message) -> None:
         """Tell the client; dropped when there is none."""
@@ -129,13 +138,19 @@ class ClientSide:
         """The client is back on another connection; it holds no audio.
 
         Raises:
-            ClientGoneError: It left again at once.
+            ConfigError: ``connection`` is nothing this transport can carry.
+            ClientGoneError: It left again at once, or the session ended meanwhile.
         """
+        sink = ClientLinkSink(self._host)
+        link = await self._transport.open_link(connection, self._setup, sink)
+        if self._host.is_over:
+            sink.silence()
+            await link.close("the session ended")
+            raise ClientGoneError("the session ended before its client was back")
         if self._grace is not None:
             self._grace.cancel()
         self._sink.silence()
-        self._sink = ClientLinkSink(self._host)
-        link = await self.open(connection)
+        self._sink, self._link = sink, link
         self._host.events.media.attach_client(link)
         self.go_live()
 

@@ -19,7 +19,7 @@ from roomkit.errors import ClientGoneError, ConfigError, ProviderError, RoomKitE
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.models.voice import ErrorEvent, SessionEvent, TextInjectedEvent
-from roomkit.voice.backends.base import ClientEvent, ClientGone, ClientSetup, VoiceBackend
+from roomkit.voice.backends.base import ClientEvent, ClientSetup, VoiceBackend
 from roomkit.voice.realtime.dialect import Command, InjectText, LinkConfig, LinkLost, Role, Speak
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
@@ -93,14 +93,16 @@ class Session:
 
     # --- life -----------------------------------------------------------------------------------------------------
 
-    async def run(self, ready: asyncio.Future[None]) -> None:
+    async def run(self, ready: asyncio.Future[None], *, replacing: Session | None = None) -> None:
         """Live one call. When this returns, nothing of the session is left.
 
-        ``ready`` gets its result when the session is ACTIVE, or the one `RoomKitError` that prevented it.
+        Args:
+            ready: Gets its result when the session is ACTIVE, or the one `RoomKitError` that prevented it.
+            replacing: The caller's previous session, which is ending; waited for first.
         """
         CURRENT_SESSION_ID.set(self.view.id)
         try:
-            await self._live(ready)
+            await self._live(ready, replacing)
         except* _OverError:
             pass
         except* RoomKitError as group:
@@ -112,12 +114,14 @@ class Session:
             _fail(ready, SessionStateError(f"the session ended before it was active: {self.view.end_reason}"))
             self._finished.set()
 
-    async def _live(self, ready: asyncio.Future[None]) -> None:
+    async def _live(self, ready: asyncio.Future[None], replacing: Session | None) -> None:
         try:
             async with contextlib.AsyncExitStack() as undo:
                 undo.callback(self._closed)
-                await self._open_client(undo)
-                await self._open_provider(undo)
+                if replacing is not None:
+                    await replacing.ended()
+                await self._unless_over(self._open_client(undo))
+                await self._unless_over(self._open_provider(undo))
                 async with asyncio.TaskGroup() as tasks:
                     self._tasks = tasks
                     self._begin(ready)
@@ -136,9 +140,15 @@ class Session:
             output_rate_hz=settings.transport_rate_hz or settings.output_rate_hz,
         )
 
+    async def _unless_over(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await unless(self._over, step)
+        except StoppedError:
+            raise ClientGoneError("the session was ended while it was connecting") from None
+
     async def _open_client(self, undo: contextlib.AsyncExitStack) -> None:
-        link = await self._client_side.open(self._connection)
         undo.push_async_callback(self._close_client)
+        link = await self._client_side.open(self._connection)
         self._events = SessionEvents(self, self._lane, link)
         undo.callback(self._events.close)
         self._events.permit(can_write=self._can_write, can_read=self._can_read)
@@ -153,9 +163,7 @@ class Session:
         undo.push_async_callback(side.close)
         self._provider_side = side
         try:
-            await unless(self._over, side.connect())
-        except StoppedError:
-            raise ClientGoneError("the session was ended while it was connecting") from None
+            await side.connect()
         except (ProviderError, ConfigError) as error:
             self._set_end_reason(end_reason(error))
             self.report(str(self.view.end_reason), str(error))
@@ -227,7 +235,8 @@ class Session:
             await self.drained()
             self.end(reason)
 
-        self.start_task(drain(), "drain")
+        if not self.is_over:
+            self.start_task(drain(), "drain")
 
     # --- the provider ---------------------------------------------------------------------------------------------
 
@@ -276,8 +285,6 @@ class Session:
         """One event from the client's link."""
         if self._events is not None:
             self._events.from_client(event)
-        elif isinstance(event, ClientGone):
-            self.client_gone()
 
     def client_gone(self) -> None:
         """The client's link dropped."""
@@ -356,7 +363,7 @@ class Session:
 
     def start_task(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something as a task of the session; it ends with the session."""
-        if self._tasks is None:
+        if self._tasks is None or self.is_over:
             coro.close()
             raise SessionStateError(f"the session is not live: {self.view.end_reason or self.view.state}")
         return self._tasks.create_task(coro, name=f"{self.view.id}:{name}")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from roomkit._aio import Supervisor
-from roomkit.errors import NotFoundError
+from roomkit.errors import NotFoundError, SessionStateError
 from roomkit.models.session import EndReason, VoiceSession
 from roomkit.voice.session.engine import Session
 
@@ -22,6 +22,7 @@ class LiveSessions:
         self._name = name
         self._sessions: dict[str, Session] = {}
         self._supervisor = Supervisor(name)
+        self._is_closed = False
 
     async def run(self, session: Session) -> None:
         """Start a session in place of the caller's previous one; returns when it is ACTIVE.
@@ -29,16 +30,18 @@ class LiveSessions:
         Cancelling hangs it up.
 
         Raises:
+            SessionStateError: The channel is closed, or the session was ended before it was active.
             RoomKitError: It could not begin; nothing of it is left.
         """
         view = session.view
+        if self._is_closed:
+            raise SessionStateError(f"channel {self._name} is closed: it takes no more callers")
         previous = self.of_caller(view.room_id, view.participant_id)
         self._sessions[view.id] = session
         if previous is not None:
             previous.end(EndReason.REPLACED)
-            await previous.ended()
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._supervisor.start(self._until_over(session, ready), name=view.id)
+        self._supervisor.start(self._until_over(session, ready, previous), name=view.id)
         try:
             await asyncio.shield(ready)
         except asyncio.CancelledError:
@@ -73,15 +76,16 @@ class LiveSessions:
 
     async def close(self) -> None:
         """End every session and wait for it. Idempotent."""
+        self._is_closed = True
         sessions = list(self._sessions.values())
         for session in sessions:
             session.end(EndReason.SHUTDOWN)
         await _all_ended(sessions)
         await self._supervisor.close()
 
-    async def _until_over(self, session: Session, ready: asyncio.Future[None]) -> None:
+    async def _until_over(self, session: Session, ready: asyncio.Future[None], previous: Session | None) -> None:
         try:
-            await session.run(ready)
+            await session.run(ready, replacing=previous)
         finally:
             self._sessions.pop(session.view.id, None)
 

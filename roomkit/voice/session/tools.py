@@ -1,7 +1,7 @@
 """Tool calls of one session: each in its own task, concurrent with speech, timed out, cancelled with its call.
 
-Order of a call: arguments checked, BEFORE_TOOL_USE (may block), the function, ON_TOOL_CALL (may replace the result),
-the result to the provider. Nothing a tool does or fails to do ends the session.
+What a call and its hooks are is in `core.tool_calls`, shared with text. Nothing a tool does or fails to do ends the
+session.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from roomkit.core.ports import RoomPort
-from roomkit.core.tools import ToolArgumentsError, ToolCatalog, as_text, cut_to
-from roomkit.models.enums import ChannelType, HookTrigger
+from roomkit.core.tool_calls import carry_out
+from roomkit.core.tools import as_text, cut_to
+from roomkit.models.enums import ChannelType
 from roomkit.models.session import VoiceSession
 from roomkit.models.tool_call import ToolCallEvent
 from roomkit.voice.realtime.dialect import ToolCall, ToolResult
+from roomkit.voice.session.recent import Recent
 from roomkit.voice.session.settings import SessionSettings
 
 logger = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ class ToolCalls:
         self._on_result = on_result
         self._on_busy = on_busy
         self._open: dict[str, asyncio.Task[None]] = {}
-        self._seen: set[str] = set()
+        self._seen = Recent()
 
     def start(self, call: ToolCall, after: Awaitable[None] | None) -> bool:
         """Run a call; returns False for one that was seen before (a provider repeats itself after a reconnect).
@@ -69,7 +71,8 @@ class ToolCalls:
         self._seen.add(call.call_id)
         if not self._open:
             self._on_busy(True)
-        self._open[call.call_id] = self._start_task(self._run(call, after), f"tool:{call.name}")
+        task = self._open[call.call_id] = self._start_task(self._run(call, after), f"tool:{call.name}")
+        task.add_done_callback(lambda _: self._close(call.call_id))  # a task cancelled unstarted never enters `_run`
         return True
 
     def cancel(self, call_ids: tuple[str, ...]) -> None:
@@ -90,47 +93,35 @@ class ToolCalls:
 
     async def _run(self, call: ToolCall, after: Awaitable[None] | None) -> None:
         settings = self._settings()
-        try:
-            if after is not None:
-                await after
-            output = cut_to(await self._result(call, settings), settings.tool_result_max_length)
-        except asyncio.CancelledError:
-            self._close(call.call_id)
-            raise
+        if after is not None:
+            await after
+        output = cut_to(await self._told(call, settings), settings.tool_result_max_length)
         self._close(call.call_id)
         self._on_result(ToolResult(call.call_id, call.name, output, asks=not self._open))
 
     def _close(self, call_id: str) -> None:
-        del self._open[call_id]
-        if not self._open:
+        if self._open.pop(call_id, None) is not None and not self._open:
             self._on_busy(False)
 
-    async def _result(self, call: ToolCall, settings: SessionSettings) -> str:
-        catalog: ToolCatalog = settings.agent.catalog
+    async def _told(self, call: ToolCall, settings: SessionSettings) -> str:
+        """What the model is told of the call, as text that any wire can carry."""
         try:
-            event = self._event(call, catalog.check(call.name, call.arguments))
-        except ToolArgumentsError as error:
-            return _error(str(error))
-        before = await self._port.ask(HookTrigger.BEFORE_TOOL_USE, event)
-        if not before.allowed:
-            return _error(before.reason or "blocked")
-        event = before.event
-        result = await self._run_function(catalog, event, settings.tool_timeout_s)
-        after = await self._port.ask(HookTrigger.ON_TOOL_CALL, event.model_copy(update={"result": result}))
-        if not after.allowed:
-            return _error(after.reason or "blocked")
-        return as_text(after.metadata.get("result", after.event.result))
+            text = await self._result(call, settings)
+        except Exception as error:  # a result that cannot be written, a room that breaks: the call goes on
+            logger.warning("the result of tool %s is of no use: %s", call.name, type(error).__name__, exc_info=error)
+            text = _error(f"{call.name} failed: {type(error).__name__}")
+        return text.encode(errors="replace").decode()  # lone surrogates are no UTF-8
 
-    async def _run_function(self, catalog: ToolCatalog, event: ToolCallEvent, timeout_s: float) -> Any:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await catalog.run(event.name, dict(event.arguments))
-        except TimeoutError:
-            logger.warning("tool %s gave no answer within %s s", event.name, timeout_s)
-            return {"error": f"{event.name} gave no answer within {timeout_s:g} s"}
-        except Exception as error:  # a user's function: the model is told, the call goes on
-            logger.warning("tool %s failed: %s", event.name, type(error).__name__, exc_info=error)
-            return {"error": f"{event.name} failed: {type(error).__name__}"}
+    async def _result(self, call: ToolCall, settings: SessionSettings) -> str:
+        result = await carry_out(
+            settings.agent.catalog,
+            call.name,
+            call.arguments,
+            lambda arguments: self._event(call, arguments),
+            self._port,
+            timeout_s=settings.tool_timeout_s,
+        )
+        return as_text(result)
 
     def _event(self, call: ToolCall, arguments: Mapping[str, Any]) -> ToolCallEvent:
         session = self._session
