@@ -18,6 +18,7 @@ from roomkit.core.inbound import InboundLimits
 from roomkit.core.locks import MemoryRoomLocks
 from roomkit.core.ports import Channel, IdentityResolver, RoomLocks
 from roomkit.core.registry import HookFunction, make_hook
+from roomkit.core.shutdown import run_until_signal
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.content import EventContent
 from roomkit.models.delivery import InboundMessage, InboundResult
@@ -87,9 +88,21 @@ class RoomKit:
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """End everything: channels with their sessions, deliveries, hooks, the store. Idempotent."""
-        await self._engine.close()
+    async def close(self, *, grace_s: float = 0.0) -> None:
+        """End everything: channels with their sessions, deliveries, hooks, the store. Idempotent.
+
+        Args:
+            grace_s: First take no more messages and callers, and wait this long at most until deliveries and answers
+                have ended and every caller has heard what is being said to them (RFC 0005, closing).
+        """
+        await self._engine.close(grace_s=grace_s)
+
+    async def run_until_signal(self, *, grace_s: float = 30.0) -> None:
+        """Return when the process was told to end (SIGTERM or SIGINT) and the kit is closed, as `close` does.
+
+        A second signal ends the grace. POSIX only; call it in the main thread.
+        """
+        await run_until_signal(self.close, grace_s=grace_s)
 
     # --- channels ---------------------------------------------------------------------------------------------------
 

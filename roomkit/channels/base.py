@@ -50,5 +50,8 @@ class ChannelBase:
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
         """See `roomkit.core.ports.Channel.on_binding_changed`."""
 
+    async def drain(self) -> None:
+        """See `roomkit.core.ports.Channel.drain`; what most channels run ends with the event it is about."""
+
     async def close(self) -> None:
         """End everything the channel runs. Idempotent."""

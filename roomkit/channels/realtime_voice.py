@@ -249,6 +249,10 @@ class RealtimeVoiceChannel(ChannelBase):
             for live in self._live.of_room(room_id):
                 await live.drained()
 
+    async def drain(self) -> None:
+        """Take no more callers, and hang up each call once its caller has heard what is being said."""
+        await self._live.drain()
+
     # --- into a session -------------------------------------------------------------------------------------------
 
     async def inject_text(

@@ -10,7 +10,7 @@ from roomkit.core.inbound import InboundPipeline
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
 from roomkit.core.routing import Router
-from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, RoomKitError
+from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, RoomKitError, SessionStateError
 from roomkit.models.content import EventContent
 from roomkit.models.delivery import InboundMessage, InboundResult
 from roomkit.models.enums import EventType
@@ -27,11 +27,18 @@ class Conversation:
         self._parts = parts
         self._router = router
         self._pipeline = pipeline
+        self._takes_more = True
+
+    def refuse_more(self) -> None:
+        """Take no more messages from outside; what is under way, and what it causes, still gets in."""
+        self._takes_more = False
 
     async def process_inbound(
         self, message: InboundMessage, *, room_id: str | None = None, waits: bool = True
     ) -> InboundResult:
         """Take in what a channel received; see `roomkit.kit.RoomKit.process_inbound` and `ChannelHost.receive`."""
+        if not self._takes_more:
+            raise SessionStateError("this kit is closing: it takes no more messages")
         live = await self._router.route(message, room_id)
         event = self._event_of(live, message)
         if message.channel_id not in live.bindings:

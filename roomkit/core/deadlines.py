@@ -17,6 +17,10 @@ class TimeLimit:
 
     __slots__ = ("_cancelling", "_is_due", "_lane", "_task", "ends_at_s", "is_expired")
 
+    _task: asyncio.Task[object]
+    _cancelling: int
+    ends_at_s: float
+
     def __init__(self, lane: _Lane) -> None:
         self._lane = lane
         self._is_due = False

@@ -101,8 +101,8 @@ class ConversationEngine:
             channel_type=channel.channel_type,
         )
 
-    async def close(self) -> None:
-        """End the channels, then what still runs, then the store. Idempotent.
+    async def close(self, *, grace_s: float = 0.0) -> None:
+        """Let what runs come to its end for ``grace_s``, then end the channels, the rest, the store. Idempotent.
 
         Deliveries and observers under way get `CLOSE_GRACE_S` to finish. A channel that fails to close is logged.
         """
@@ -112,6 +112,21 @@ class ConversationEngine:
             except Exception:  # a channel may be a user's: the others and the store must still be closed
                 logger.warning("channel %s failed to close", channel.channel_id, exc_info=True)
         self.parts.rooms.close()
+        self.conversation.refuse_more()
+        if grace_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await asyncio.gather(*(self._drain(channel) for channel in self.channels.list()))
+                    await self.parts.supervisor.idle()
+        await self._end()
+
+    async def _drain(self, channel: Channel) -> None:
+        try:
+            await channel.drain()
+        except Exception:  # a channel may be a user's: the others are drained all the same
+            logger.warning("channel %s failed to drain", channel.channel_id, exc_info=True)
+
+    async def _end(self) -> None:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_GRACE_S):

@@ -182,6 +182,12 @@ class Channel(Protocol):
         Called at once and synchronously; must not wait or raise.
         """
 
+    async def drain(self) -> None:
+        """The kit is about to close: begin nothing new, and return when what runs has come to a good end.
+
+        Cancelled when the kit's grace is over; `close` follows either way.
+        """
+
     async def close(self) -> None:
         """End everything the channel runs. Idempotent."""
 
