@@ -320,7 +320,10 @@ class RealtimeVoiceChannel(ChannelBase):
     # --- what the kit says ----------------------------------------------------------------------------------------
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
-        """Text of other channels: people's is answered aloud, other agents' is silent context (RFC 0006, R-0006-40)."""
+        """Text of other channels: people's is answered aloud, other agents' is silent context (RFC 0006, R-0006-40).
+
+        ``metadata["inject_role"]`` overrides that; ``"assistant"`` is said word for word, as the agent.
+        """
         text = event.text.strip()
         if not text or event.type is not EventType.MESSAGE or event.status is EventStatus.BLOCKED:
             return None
@@ -328,7 +331,7 @@ class RealtimeVoiceChannel(ChannelBase):
         is_from_people = source is None or source.category is ChannelCategory.TRANSPORT
         role: Role = event.metadata.get("inject_role", "user" if is_from_people else "system")
         for live in self._live.of_room(event.room_id):
-            live.inject(text, role, silent=role != "user", chain_depth=event.chain_depth)
+            live.inject(text, role, silent=role == "system", chain_depth=event.chain_depth)
         return None
 
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:

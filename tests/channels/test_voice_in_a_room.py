@@ -28,6 +28,7 @@ from roomkit.providers.ai.mock import MockAIProvider
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 
 SPEECH = b"\x00\x10" * 320
+SPEAKING = ("speak", "inject_text", "ask_for_response")
 
 
 @dataclass
@@ -155,6 +156,15 @@ async def test_inject_role_overrides(room: VoiceRoom) -> None:
 
     (call,) = [c for c in room.provider.calls if c.method == "inject_text"]
     assert (call.args["role"], call.args["silent"]) == ("system", True)
+
+
+async def test_words_given_to_the_agent_are_said_as_they_are_and_the_chain_stays_bounded(room: VoiceRoom) -> None:
+    await room.chat_says("a colleague takes over", metadata={"inject_role": "assistant"})
+    await room.provider.simulate_transcription(room.session, "a colleague takes over")
+
+    said = [(call.method, call.args.get("text")) for call in room.provider.calls if call.method in SPEAKING]
+    assert said == [("speak", "a colleague takes over")]
+    assert [event.chain_depth for event in await room.kit.get_timeline("room-1")] == [0, 1]
 
 
 async def test_typed_text_enters_the_room_and_a_blocked_one_is_not_answered(room: VoiceRoom) -> None:

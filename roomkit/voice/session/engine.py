@@ -309,17 +309,21 @@ class Session:
         await self._typed(self, text)
 
     def inject(self, text: str, role: Role = "user", *, silent: bool = False, chain_depth: int = 0) -> None:
-        """Put words into the conversation: a turn to be answered aloud, or silent context.
+        """Put words into the conversation: a turn to be answered aloud, the agent's own to be said, or silent context.
 
-        A turn cuts what is being said, as a spoken one would. ``chain_depth`` travels with the answer it causes.
+        A turn cuts what is being said, as a spoken one would; the agent's own words wait for it. ``chain_depth``
+        travels with what comes of it.
         """
         events = self.events
+        says = role == "assistant" and not silent
         if not silent:
+            events.conversation.chain_depth = chain_depth
+        if not silent and not says:
             events.take_floor()
             events.new_turn()
-            events.conversation.chain_depth = chain_depth
-        self.send(InjectText(text, role, silent))
-        events.conversation.history.said(role, text)
+        self.send(Speak(text) if says else InjectText(text, role, silent))
+        if not says:  # what is said is remembered when it was heard
+            events.conversation.history.said(role, text)
         injected = TextInjectedEvent(session=self.view, text=text, role=role, silent=silent)
         self._lane.put(lambda: self.port.tell(HookTrigger.ON_REALTIME_TEXT_INJECTED, injected))
 
