@@ -10,10 +10,12 @@ import gc
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import uvloop
 
@@ -55,8 +57,26 @@ def measured_parts() -> list[Part]:
 
 def machine() -> str:
     """One line on where the figures come from."""
-    load = os.getloadavg()[0]
-    return f"{platform.machine()}, {len(CORES)} cores, Python {platform.python_version()}, load {load:.1f} at the start"
+    return f"{platform.machine()}, {len(CORES)} cores, Python {platform.python_version()}"
+
+
+class Neighbours:
+    """How much of the machine somebody else used while we measured: figures are as good as this is small."""
+
+    def __init__(self) -> None:
+        self._began_s = time.perf_counter()
+        self._busy_s = self._others_s()
+
+    def __str__(self) -> str:
+        share = (self._others_s() - self._busy_s) / (time.perf_counter() - self._began_s) / len(CORES)
+        return f"other processes used {max(0.0, share):.0%} of the machine meanwhile"
+
+    @staticmethod
+    def _others_s() -> float:
+        user, nice, system, _idle, _wait, *interrupts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
+        busy_s = sum(map(int, (user, nice, system, *interrupts))) / os.sysconf("SC_CLK_TCK")
+        ours = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return busy_s - sum(each.ru_utime + each.ru_stime for each in ours)
 
 
 def main() -> None:
@@ -65,7 +85,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="no ramp")
     parser.add_argument("--no-parts", action="store_true", help="servers only")
     options = parser.parse_args()
-    began = time.perf_counter()
+    began, neighbours = time.perf_counter(), Neighbours()
     print(f"{machine()}; {SESSIONS} sessions, 24 kHz, 20 ms frames, both directions steady\n", flush=True)
     os.sched_setaffinity(0, {LOAD_CORE})
     # A collection would be a pause of the clock that both ends share.
@@ -76,7 +96,7 @@ def main() -> None:
         print(f"  {kind} measured, {time.perf_counter() - began:.0f} s so far", flush=True)
     parts = [] if options.no_parts else [("import roomkit, ms", import_ms(), None), *measured_parts()]
     print("\n" + table(columns, parts), flush=True)
-    print(f"\n{time.perf_counter() - began:.0f} s in all")
+    print(f"\n{time.perf_counter() - began:.0f} s in all; {neighbours}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ class Figures:
     first_audio_p50_ms: float = 0.0
     clear_p50_ms: float = 0.0
     session_kb: float = 0.0
-    sessions_a_core: int = 0
+    sessions_a_core: float = math.nan
     load_bound: bool = False
     """The ramp ended because this process, not the server, could not keep up."""
 

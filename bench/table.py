@@ -37,7 +37,7 @@ def table(columns: dict[str, Figures], parts: Sequence[Part] = ()) -> str:
             cells = [
                 f"over {cell}" if columns[kind].load_bound else cell for kind, cell in zip(columns, cells, strict=True)
             ]
-        quotients = [values[ours] / values[floor] if values[floor] else math.nan for ours, floor in ratios]
+        quotients = [values[ours] / values[floor] for ours, floor in ratios]
         rows.append([label, *cells, *(_number(quotient, 2) for quotient in quotients)])
     for label, ours, floor in parts:
         cells = [_number(math.nan if (value := _of(kind, ours, floor)) is None else value, 2) for kind in columns]
