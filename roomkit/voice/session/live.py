@@ -74,6 +74,15 @@ class LiveSessions:
         own = [session for session in self.of_room(room_id) if session.view.participant_id == participant_id]
         return own[-1] if own else None
 
+    async def drain(self) -> None:
+        """Take no more callers, and hang up each call once its caller has heard what is being said."""
+        self._is_closed = True
+        sessions = list(self._sessions.values())
+        await asyncio.gather(*(session.drained() for session in sessions))
+        for session in sessions:
+            session.end(EndReason.SHUTDOWN)
+        await _all_ended(sessions)
+
     async def close(self) -> None:
         """End every session and wait for it. Idempotent."""
         self._is_closed = True
