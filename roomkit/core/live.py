@@ -1,15 +1,17 @@
 """Rooms as they are now: the state that permissions are read from, kept in memory and loaded from the store.
 
-Not in here: who may change it (`bindings`, `rooms`, `participants`) and the timeline (the store's). Invariant: one
-`LiveRoom` a room; what it says is true at once, before the store has heard of it.
+Not in here: who may change it (`bindings`, `rooms`, `participants`) and the timeline (the store's). Invariants: one
+`LiveRoom` a room for as long as anybody holds it; what it says is true at once, before the store has heard of it; no
+more than `MAX_IDLE_ROOMS` are kept for the time when somebody comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from roomkit.errors import NotFoundError, SessionStateError
 from roomkit.models.channel import ChannelBinding
@@ -25,6 +27,28 @@ if TYPE_CHECKING:
 
 RECENT_EVENTS = 50
 """Events a hook can look back on without asking the store."""
+
+MAX_IDLE_ROOMS = 10_000
+"""About 250 MB with full recent histories; what was used longest ago is read from the store when it is used again."""
+
+
+class Detached:
+    """The channels taken out of a room on purpose. Kept apart from the rooms, which are unloaded: no store knows it."""
+
+    def __init__(self, room_id: str, everywhere: set[tuple[str, str]]) -> None:
+        self._room_id = room_id
+        self._everywhere = everywhere
+
+    def __contains__(self, channel_id: str) -> bool:
+        return (self._room_id, channel_id) in self._everywhere
+
+    def add(self, channel_id: str) -> None:
+        """It comes back only when attached on purpose."""
+        self._everywhere.add((self._room_id, channel_id))
+
+    def discard(self, channel_id: str) -> None:
+        """It was attached on purpose."""
+        self._everywhere.discard((self._room_id, channel_id))
 
 
 class LiveRoom:
@@ -42,6 +66,7 @@ class LiveRoom:
         bindings: list[ChannelBinding],
         participants: list[Participant],
         recent: list[RoomEvent],
+        detached: set[tuple[str, str]],
     ) -> None:
         self.id = room.id
         self._room = room
@@ -51,7 +76,7 @@ class LiveRoom:
         self._recent = deque(recent, maxlen=RECENT_EVENTS)
         self._context: RoomContext | None = None
         self.in_flight: dict[str, asyncio.Future[InboundResult]] = {}
-        self.detached: set[str] = set()
+        self.detached = Detached(room.id, detached)
 
     @property
     def is_open(self) -> bool:
@@ -124,11 +149,18 @@ class LiveRoom:
 
 
 class LiveRooms:
-    """All rooms somebody has used since the kit began."""
+    """The rooms in use, and those used last.
 
-    def __init__(self, store: ConversationStore) -> None:
+    Args:
+        max_idle: Rooms kept that nobody holds.
+    """
+
+    def __init__(self, store: ConversationStore, *, max_idle: int = MAX_IDLE_ROOMS) -> None:
         self._store = store
-        self._rooms: dict[str, LiveRoom] = {}
+        self._max_idle = max_idle
+        self._rooms: WeakValueDictionary[str, LiveRoom] = WeakValueDictionary()
+        self._used_last: OrderedDict[str, LiveRoom] = OrderedDict()
+        self._detached: set[tuple[str, str]] = set()
         self._loading: dict[str, asyncio.Future[LiveRoom | None]] = {}
         self._closed = False
 
@@ -147,19 +179,28 @@ class LiveRooms:
         live = self._rooms.get(room_id) or await self._load(room_id)
         if live is None:
             raise NotFoundError(f"there is no room {room_id!r}: create it with create_room")
-        return live
+        return self._keep(live)
 
     async def add(self, room: Room) -> LiveRoom | None:
         """Store a new room; ``None`` if its id is taken."""
         self._check_open()
         if not await self._store.add_room(room):
             return None
-        return self._rooms.setdefault(room.id, LiveRoom(room, [], [], []))
+        return self._keep(self._rooms.setdefault(room.id, LiveRoom(room, [], [], [], self._detached)))
 
     def close(self) -> None:
         """Forget every room and answer no more."""
         self._closed = True
         self._rooms.clear()
+        self._used_last.clear()
+
+    def _keep(self, live: LiveRoom) -> LiveRoom:
+        """Note that a room was used; let go of the one used longest ago, which lives on while somebody holds it."""
+        self._used_last[live.id] = live
+        self._used_last.move_to_end(live.id)
+        if len(self._used_last) > self._max_idle:
+            self._used_last.popitem(last=False)
+        return live
 
     def _check_open(self) -> None:
         if self._closed:
@@ -193,4 +234,5 @@ class LiveRooms:
             await self._store.bindings(room_id),
             await self._store.participants(room_id),
             recent[::-1],
+            self._detached,
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from roomkit.core.background import begin
 from roomkit.core.hooks import NOTHING
 from roomkit.core.inbound import InboundPipeline
+from roomkit.core.live import LiveRoom
 from roomkit.core.locks import RoomGate
 from roomkit.core.parts import Parts
 from roomkit.core.ports import Verdict
@@ -49,6 +50,7 @@ class KitRoomPort:
         self._pipeline = pipeline
         self._gate = gate
         self._room_id = room_id
+        self._live: LiveRoom | None = parts.rooms.peek(room_id)
         self._scope = Scope(room_id, channel_id, channel_type)
 
     def listens(self, trigger: HookTrigger, *, deciding: bool = False) -> bool:
@@ -110,7 +112,7 @@ class KitRoomPort:
         return event.model_copy(update={"room_id": self._room_id, "source": source})
 
     def _context(self) -> RoomContext:
-        live = self._parts.rooms.peek(self._room_id)
+        self._live = live = self._parts.rooms.peek(self._room_id)  # held, so that a room with a caller is not unloaded
         return RoomContext() if live is None else live.context()
 
     def _start(self, work: Coroutine[Any, Any, object], name: str) -> None:
