@@ -47,7 +47,7 @@ ON CONFLICT (room_id, id) DO UPDATE SET body = excluded.body
 """
 APPEND = """
 WITH first AS (
-    SELECT idx, status, deliveries, body FROM events WHERE room_id = $1 AND once = $2
+    SELECT idx, status, deliveries, body FROM events WHERE once = $2
 ), counted AS (
     UPDATE rooms SET event_count = event_count + 1 WHERE id = $1 AND NOT EXISTS (SELECT FROM first)
     RETURNING event_count - 1 AS idx
@@ -57,7 +57,7 @@ WITH first AS (
 )
 SELECT idx, NULL, NULL, NULL FROM stored UNION ALL SELECT * FROM first
 """
-EVENT_BY_KEY = "SELECT idx, status, deliveries, body FROM events WHERE room_id = $1 AND once = $2"
+EVENT_BY_KEY = "SELECT idx, status, deliveries, body FROM events WHERE once = $1"
 EVENTS_IN_ORDER = """
 SELECT idx, status, deliveries, body FROM events
 WHERE room_id = $1 AND idx > $2 AND idx < $3 AND ($4::text IS NULL OR visibility = $4) ORDER BY idx LIMIT $5 OFFSET $6
@@ -146,7 +146,7 @@ class PostgreSQLStore:
         """Give the event the room's next index and store it, in one transaction."""
         # Two at once under one key, or one whose first try was cut off after its commit: the index over `once` lets one
         # in, the other fails whole (its counting too), and done again finds the first.
-        once = uuid.uuid4().bytes if key is None else _once_of(key)
+        once = uuid.uuid4().bytes if key is None else _once_of(event.room_id, key)
         row = (event.room_id, once, event.visibility, event.status, json_of(event))
 
         async def append(connection: Connection) -> Row:
@@ -167,7 +167,7 @@ class PostgreSQLStore:
 
     async def event_by_key(self, room_id: str, key: str) -> RoomEvent | None:
         """The event stored under an idempotency key."""
-        rows = await self._read(EVENT_BY_KEY, room_id, _once_of(key))
+        rows = await self._read(EVENT_BY_KEY, _once_of(room_id, key))
         return event_of(*rows[0]) if rows else None
 
     async def events(
@@ -225,9 +225,9 @@ class PostgreSQLStore:
         return await self._database.run(lambda connection: connection.fetch(sql, *parameters))
 
 
-def _once_of(key: str) -> bytes:
-    """A key of any length and any characters as what the index takes."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+def _once_of(room_id: str, key: str) -> bytes:
+    """A room's key, of any length and any characters, as what the index takes."""
+    return hashlib.sha256(f"{len(room_id)} {room_id} {key}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _no_room(room_id: str) -> StoreError:

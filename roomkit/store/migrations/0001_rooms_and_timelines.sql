@@ -31,11 +31,12 @@ CREATE TABLE participants (
 CREATE TABLE events (
     room_id text NOT NULL,
     idx bigint NOT NULL,
-    once bytea NOT NULL, -- SHA-256 of the idempotency key, or the 16 random bytes of a call without one
+    -- SHA-256 of room and idempotency key, or the 16 random bytes of a call without a key. Unique by itself, so that no
+    -- plan can look it up by the room and read the whole timeline on the way.
+    once bytea NOT NULL UNIQUE,
     visibility text NOT NULL,
     status text NOT NULL,
     deliveries json NOT NULL DEFAULT '{}',
     body json NOT NULL,
-    PRIMARY KEY (room_id, idx),
-    UNIQUE (room_id, once)
+    PRIMARY KEY (room_id, idx)
 );
