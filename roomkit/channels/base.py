@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from roomkit.core.transcode import EVERYTHING
 from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
 
@@ -37,6 +38,7 @@ class ChannelBase:
         self.channel_type = self.default_type
         self.category = self.default_category
         self.is_shared = False
+        self.capabilities = EVERYTHING
         self.host: ChannelHost | None = None
 
     def attach(self, host: ChannelHost | None) -> None:

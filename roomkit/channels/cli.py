@@ -14,9 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from roomkit.channels.base import ChannelBase
-from roomkit.core.transcode import as_text
 from roomkit.errors import ConfigError, SessionStateError
-from roomkit.models.channel import ChannelBinding, ChannelOutput
+from roomkit.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomkit.models.content import MAX_TEXT_CHARS, TextContent
 from roomkit.models.context import RoomContext
 from roomkit.models.delivery import InboundMessage, InboundResult
@@ -50,6 +49,7 @@ class CLIChannel(ChannelBase):
         super().__init__(channel_id)
         if not user:
             raise ConfigError("a terminal's user has a name")
+        self.capabilities = ChannelCapabilities()
         self._user = user
         self._lines = lines
         self._write = write or _print
@@ -77,7 +77,7 @@ class CLIChannel(ChannelBase):
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
         """Print who said what."""
         who = event.source.participant_id or event.source.channel_id
-        self._write(f"{printable(who)}: {printable(as_text(event.content))}")
+        self._write(f"{printable(who)}: {printable(event.text)}")
         return None
 
     async def _say(self, line: str, room_id: str) -> None:

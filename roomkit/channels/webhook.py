@@ -16,8 +16,9 @@ from roomkit.channels.webhook_door import WebhookDoor
 from roomkit.channels.webhook_format import EventFormat, WebhookFormat
 from roomkit.channels.webhook_signature import StandardSignature, WebhookSignature
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.core.transcode import EVERYTHING
 from roomkit.errors import ConfigError
-from roomkit.models.channel import ChannelBinding, ChannelOutput
+from roomkit.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomkit.models.context import RoomContext
 from roomkit.models.enums import ChannelType
 from roomkit.models.event import RoomEvent
@@ -38,6 +39,7 @@ class WebhookChannel(ChannelBase):
         signature: Another scheme, instead of ``secret``.
         format: What bodies look like; ours, unless the other side has its own.
         channel_type: What hooks filter on.
+        capabilities: What the other side can show; it gets the rest as text, links and pieces.
         client: An ``httpx.AsyncClient`` to use, and not to close; nothing makes one.
         request_timeout: Seconds for one attempt.
         attempts: How often a request is tried in all. Pauses grow from half a second to eight; all of it happens
@@ -62,6 +64,7 @@ class WebhookChannel(ChannelBase):
         signature: WebhookSignature | None = None,
         format: WebhookFormat | None = None,  # noqa: A002 -- the word users know it by
         channel_type: ChannelType = ChannelType.WEBHOOK,
+        capabilities: ChannelCapabilities = EVERYTHING,
         client: httpx.AsyncClient | None = None,
         request_timeout: float = 10.0,
         attempts: int = 5,
@@ -70,6 +73,7 @@ class WebhookChannel(ChannelBase):
     ) -> None:
         super().__init__(channel_id)
         self.channel_type = channel_type
+        self.capabilities = capabilities
         if min(request_timeout, attempts, max_body_bytes, max_requests) <= 0:
             raise ConfigError("request_timeout, attempts, max_body_bytes and max_requests are positive")
         self._signature = _one_of(secret, signature)

@@ -20,6 +20,8 @@ from roomkit.core.background import begin
 from roomkit.core.deadlines import Deadlines
 from roomkit.core.live import LiveRoom
 from roomkit.core.ports import Channel
+from roomkit.core.transcode import for_channel
+from roomkit.errors import DeliveryError
 from roomkit.models.channel import ChannelOutput
 from roomkit.models.event import DeliveryResult, RoomEvent
 
@@ -157,11 +159,17 @@ class Deliveries:
         limit = self._deadlines.within(self._timeout_s)
         try:
             with limit:
-                output = await channel.on_event(dispatch.event, binding, live.context())
+                shown = for_channel(dispatch.event, binding.capabilities or channel.capabilities)
+                output = await channel.on_event(shown, binding, live.context())
             if output is not None:
                 self._answered(live, dispatch.event, channel, output, dispatch.cascade)
         except Exception as failure:  # a channel may be a user's: its failure is this delivery's result
-            error = "timeout" if isinstance(failure, TimeoutError) and limit.is_expired else type(failure).__name__
+            error = "timeout" if isinstance(failure, TimeoutError) and limit.is_expired else _reason(failure)
             logger.warning("delivery to channel %s failed: %s", channel_id, error, exc_info=failure)
         duration_ms = self._clock.now_ms() - began_ms
         return DeliveryResult(channel_id=channel_id, ok=error is None, error=error, duration_ms=duration_ms)
+
+
+def _reason(failure: Exception) -> str:
+    """What goes on record: the words of a channel that chose them for it, else the kind: words may hold anything."""
+    return str(failure) if isinstance(failure, DeliveryError) else type(failure).__name__

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_check
 
 if TYPE_CHECKING:
     from roomkit.clock import Clock
-    from roomkit.models.channel import ChannelBinding, ChannelOutput
+    from roomkit.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
     from roomkit.models.context import RoomContext
     from roomkit.models.delivery import InboundMessage, InboundResult
     from roomkit.models.enums import ChannelCategory, ChannelType, HookTrigger
@@ -157,6 +157,7 @@ class Channel(Protocol):
     Attributes:
         is_shared: Several people use one binding, so what one of them says must be shown to the others: the channel
             then gets its own events too, and leaves out who sent them.
+        capabilities: What it can show; it is given the rest as text, links and pieces (R-0002-9).
         host: Set by `attach`, and ``None`` again when the channel is unregistered.
     """
 
@@ -164,6 +165,7 @@ class Channel(Protocol):
     channel_type: ChannelType
     category: ChannelCategory
     is_shared: bool
+    capabilities: ChannelCapabilities
     host: ChannelHost | None
 
     def attach(self, host: ChannelHost | None) -> None:

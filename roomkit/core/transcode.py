@@ -31,6 +31,7 @@ from roomkit.models.content import (
     ToolCallContent,
     VideoContent,
 )
+from roomkit.models.event import RoomEvent
 
 EVERYTHING: Final = ChannelCapabilities(
     content_types=tuple(kind.model_fields["type"].default for kind in get_args(get_args(EventContent)[0]))
@@ -39,6 +40,12 @@ EVERYTHING: Final = ChannelCapabilities(
 
 MAX_SHOWN_BUTTONS: Final = 20
 _SPACE: Final = re.compile(r"\s+")
+
+
+def for_channel(event: RoomEvent, capabilities: ChannelCapabilities) -> RoomEvent:
+    """``event`` with content a channel with ``capabilities`` can show; the same object if it can as it is."""
+    shown = transcode(event.content, capabilities)
+    return event if shown is event.content else event.model_copy(update={"content": shown})
 
 
 def transcode(content: EventContent, capabilities: ChannelCapabilities) -> EventContent:

@@ -31,6 +31,7 @@ class ChannelBinding(Model):
         muted: What it sends is blocked; it still reads.
         output_muted: The room's events are not delivered to it (a voice agent falls silent); it still writes.
         visibility: Who may see what comes from it.
+        capabilities: What it can show in this room, where that is not what the channel says of itself.
         taken_over_by: The participant who speaks in this agent's place until it is handed back (RFC 0008).
     """
 
@@ -47,7 +48,7 @@ class ChannelBinding(Model):
     participant_id: str | None = None
     last_read_index: int | None = None
     attached_at: datetime = Field(default_factory=SYSTEM_CLOCK.wall)
-    capabilities: ChannelCapabilities = Field(default_factory=ChannelCapabilities)
+    capabilities: ChannelCapabilities | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -61,6 +62,11 @@ class ChannelBinding(Model):
     def can_read(self) -> bool:
         """Whether the room's events may be delivered to it."""
         return self.access.can_read and not self.output_muted and self.direction != ChannelDirection.INBOUND
+
+    @property
+    def agent_can_be_heard(self) -> bool:
+        """For a channel an agent speaks through (voice): whether its people may hear it."""
+        return self.can_read and self.taken_over_by is None
 
 
 class ChannelMessage(Model):
