@@ -46,7 +46,7 @@ class RoomKit:
     """Rooms in which people and agents talk, over any channels.
 
     Args:
-        store: A conversation store, or the path of a SQLite file; nothing keeps rooms in memory.
+        store: A conversation store, the path of a SQLite file, or a ``postgresql://`` URL; nothing keeps rooms in memory.
         identity_resolver: Tells who a sender really is.
         lock_manager: Keeps two events of one room apart; nothing suits one process.
         max_chain_depth: How deep answers to answers may go before they are blocked.
@@ -324,6 +324,58 @@ class RoomKit:
             before_index=before_index,
             newest_first=newest_first,
         )
+
+    # --- agents -----------------------------------------------------------------------------------------------------
+
+    async def take_over(self, room_id: str, agent_channel_id: str, by: str) -> ChannelBinding:
+        """Let a person speak in an agent's place: it goes on reading and says nothing until `hand_back`.
+
+        What it was about to say is dropped; a voice agent falls silent in the middle of its word. The timeline and
+        the framework event ``agent_taken_over`` say who took over; somebody else may take over from them.
+
+        Args:
+            room_id: The room.
+            agent_channel_id: An intelligence channel, or the voice channel the agent speaks through.
+            by: The participant who takes over.
+
+        Raises:
+            NotFoundError: No such room, or the channel is not attached to it.
+            AccessDeniedError: The room is closed.
+            ConfigError: No agent speaks through that channel.
+        """
+        return await self._engine.handover.take_over(room_id, agent_channel_id, by)
+
+    async def hand_back(self, room_id: str, agent_channel_id: str, by: str | None = None) -> bool:
+        """Let an agent that was taken over speak again, having read what was said meanwhile; whether it was.
+
+        Its other permissions are as they were. ``by``: who hands back, if not who took over.
+        """
+        return await self._engine.handover.hand_back(room_id, agent_channel_id, by)
+
+    async def delegate(
+        self, room_id: str | None, agent: str, task: str, *, by: str | None = None, timeout: float = 60.0
+    ) -> RoomEvent:
+        """Have an agent do a task in a child room; its result enters this room as words of ``by``.
+
+        Args:
+            room_id: The parent room; ``None``, inside an agent's tools: the room it is answering in.
+            agent: A registered intelligence channel; it need not be in this room.
+            task: What it is told.
+            by: The channel for which it works; inside an agent's tools that agent, unless said otherwise.
+            timeout: Seconds for the whole task.
+
+        Returns:
+            The event in this room; its ``status`` may be blocked.
+
+        Raises:
+            NotFoundError: No such room or agent.
+            ConfigError: ``agent`` is none, is ``by`` itself, or nobody knows where and for whom it would work.
+            AccessDeniedError: ``by`` may not speak in this room, or the task was blocked (the chain too deep, a hook).
+            ProviderError: The agent failed or said nothing.
+            TimeoutError: It took too long; it was stopped.
+            SessionStateError: Called from a hook of that room, which would wait for itself.
+        """
+        return await self._engine.delegation.delegate(room_id, agent, task, by=by, timeout_s=timeout)
 
     # --- participants -----------------------------------------------------------------------------------------------
 

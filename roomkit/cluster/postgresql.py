@@ -44,7 +44,7 @@ class PostgreSQLRoomLocks:
     """A `roomkit.core.ports.RoomLocks` for all processes that name the same database.
 
     Args:
-        dsn: ``postgresql://...``; the server itself or a pooler in session mode.
+        dsn: ``postgresql://...``; the server itself, not a pooler.
         max_waiting: Connections for rooms that another process holds, beside the one for all others.
 
     Raises:

@@ -69,7 +69,8 @@ class PostgreSQLStore:
     """See `roomkit.store.base.ConversationStore`.
 
     Args:
-        dsn: ``postgresql://user:password@host:port/database``. Connected, and the tables made, at first use.
+        dsn: ``postgresql://user:password@host:port/database``. The server itself, not a pooler.
+            Connected, and the tables made, at first use.
         schema: Where the tables are, so that an application's own database can be used.
         min_connections: Kept open.
         max_connections: At most; what needs one more waits.
