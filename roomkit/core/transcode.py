@@ -91,8 +91,10 @@ def split_text(text: str, max_chars: int) -> Iterator[str]:
         start = end
         while start < len(text) and text[start].isspace():
             start += 1
-    if start < len(text) or not text:
-        yield text[start:]
+    if start == 0:
+        yield text
+    elif rest := text[start:].rstrip():
+        yield rest
 
 
 def as_text(content: EventContent) -> str:

@@ -194,6 +194,8 @@ def test_hostile_html_is_read_in_one_go(hostile: str) -> None:
         ("hello world", 5, ["hello", "world"]),
         ("hello world", 8, ["hello", "world"]),
         ("hello   world", 6, ["hello", "world"]),
+        ("hello world  ", 8, ["hello", "world"]),
+        ("hi  ", 8, ["hi  "]),
         ("first line\nsecond", 12, ["first line", "second"]),
         ("a\nbcd efg hij", 9, ["a\nbcd efg", "hij"]),
         ("unsplittable", 5, ["unspl", "ittab", "le"]),
