@@ -188,7 +188,9 @@ class AIChannel(ChannelBase):
     def _message(self, event: RoomEvent) -> ModelMessage:
         if event.source.channel_id == self.channel_id:
             return ModelMessage(role="assistant", text=event.text)
-        return ModelMessage(role="user", text=event.text, name=event.source.participant_id or event.source.channel_id)
+        is_persons = event.type is not EventType.SYSTEM  # what is said *about* somebody is not said by them
+        name = event.source.participant_id if is_persons else None
+        return ModelMessage(role="user", text=event.text, name=name or event.source.channel_id)
 
 
 def _show_nobody(text: str) -> None:

@@ -165,7 +165,7 @@ class RealtimeVoiceChannel(ChannelBase):
             return previous.view
         session = self._new_session(room_id, participant_id, connection, merged, settings, port)
         if binding is not None:
-            session.permit(can_write=binding.can_write, can_read=binding.can_read)
+            session.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
         await self._live.run(session)
         return session.view
 
@@ -330,8 +330,9 @@ class RealtimeVoiceChannel(ChannelBase):
         source = context.binding(event.source.channel_id)
         is_from_people = source is None or source.category is ChannelCategory.TRANSPORT
         role: Role = event.metadata.get("inject_role", "user" if is_from_people else "system")
+        is_taken_over = binding.taken_over_by is not None  # read, so that the agent knows when it is handed back
         for live in self._live.of_room(event.room_id):
-            live.inject(text, role, silent=role == "system", chain_depth=event.chain_depth)
+            live.inject(text, role, silent=role == "system" or is_taken_over, chain_depth=event.chain_depth)
         return None
 
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
@@ -341,7 +342,7 @@ class RealtimeVoiceChannel(ChannelBase):
                 live.permit(can_write=False, can_read=False)
                 live.end(EndReason.ACCESS_REVOKED)
             else:
-                live.permit(can_write=binding.can_write, can_read=binding.can_read)
+                live.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
 
     async def close(self) -> None:
         """End every session, then the transport and the provider. Idempotent."""

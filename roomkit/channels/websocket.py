@@ -18,11 +18,14 @@ from roomkit.models.channel import ChannelBinding, ChannelOutput
 from roomkit.models.context import RoomContext
 from roomkit.models.enums import ChannelType
 from roomkit.models.event import RoomEvent
+from roomkit.models.generation import PartialReply
 
 logger = logging.getLogger(__name__)
 
 SendFunction = Callable[[str, RoomEvent], Awaitable[None] | None]
 """Called with the connection's id and the event, sync or async."""
+SendPartialFunction = Callable[[str, PartialReply], Awaitable[None] | None]
+"""Called with the connection's id and a reply so far, sync or async."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class _Connection:
     id: str
     send: SendFunction
     participant_id: str | None
+    send_partial: SendPartialFunction | None = None
 
 
 class WebSocketChannel(ChannelBase):
@@ -57,6 +61,7 @@ class WebSocketChannel(ChannelBase):
         *,
         room_id: str,
         participant_id: str | None = None,
+        send_partial_fn: SendPartialFunction | None = None,
     ) -> None:
         """Hand a room's events to ``send_fn(connection_id, event)`` from now on.
 
@@ -66,12 +71,16 @@ class WebSocketChannel(ChannelBase):
             room_id: The one room it sees.
             participant_id: Who is behind it. Known, it also sees what others say on this same channel; else only what
                 comes from other channels, for it could not be told from the sender.
+            send_partial_fn: Takes agents' replies while they grow, sync or async: ``(connection_id, PartialReply)``.
+                Each holds the whole reply so far; the event with its ``event_id`` replaces it.
         """
         self.unregister_connection(connection_id)
         # Only people who can be told apart can be shown what another of them said (R-0002-7).
         self.is_shared = self.is_shared or participant_id is not None
         self._room_of[connection_id] = room_id
-        self._by_room.setdefault(room_id, {})[connection_id] = _Connection(connection_id, send_fn, participant_id)
+        self._by_room.setdefault(room_id, {})[connection_id] = _Connection(
+            connection_id, send_fn, participant_id, send_partial_fn
+        )
 
     def unregister_connection(self, connection_id: str) -> bool:
         """Forget a connection; whether there was one."""
@@ -109,6 +118,22 @@ class WebSocketChannel(ChannelBase):
         if not taken:
             raise ClientGoneError(f"none of the {len(connections)} connections of room {event.room_id} took an event")
         return None
+
+    async def on_partial(self, partial: PartialReply, binding: ChannelBinding) -> None:
+        """Hand a growing reply to the connections that take such; one that fails is dropped, the others go on."""
+        connections = self._by_room.get(partial.room_id, {}).values()
+        late: list[tuple[_Connection, Awaitable[None]]] = []
+        for connection in list(connections):
+            if connection.send_partial is None:
+                continue
+            try:
+                result = connection.send_partial(connection.id, partial)
+            except Exception:  # noqa: BLE001 -- the application's function: a broken connection
+                self._drop(connection, "failed")
+                continue
+            if inspect.isawaitable(result):
+                late.append((connection, result))
+        await asyncio.gather(*(self._finish(connection, sending) for connection, sending in late))
 
     async def close(self) -> None:
         """Forget every connection; the sockets are the application's to close."""

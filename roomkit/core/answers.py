@@ -21,7 +21,7 @@ def answer(live: LiveRoom, event: RoomEvent, channel: Channel, message: ChannelM
         type=message.event_type,
         source=source,
         content=message.content,
-        visibility=narrowed(message.visibility, _audience(live, event), live.categories),
+        visibility=narrowed(message.visibility, audience(live, event), live.categories),
         addressed_to=message.addressed_to,
         chain_depth=event.chain_depth + 1,
         parent_event_id=event.id,
@@ -31,7 +31,7 @@ def answer(live: LiveRoom, event: RoomEvent, channel: Channel, message: ChannelM
     )
 
 
-def _audience(live: LiveRoom, event: RoomEvent) -> str:
+def audience(live: LiveRoom, event: RoomEvent) -> str:
     """Who saw an event, its sender included, as a visibility."""
     if event.visibility == EVERYONE:
         return EVERYONE

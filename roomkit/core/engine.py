@@ -13,9 +13,11 @@ from roomkit.core.channels import ChannelRegistry
 from roomkit.core.commit import Committer
 from roomkit.core.conversation import Conversation
 from roomkit.core.deadlines import Deadlines
+from roomkit.core.delegation import Delegation
 from roomkit.core.delivery import AnswerCallback, Deliveries
 from roomkit.core.ephemeral import Ephemeral
 from roomkit.core.framework import FrameworkEvents
+from roomkit.core.handover import Handover
 from roomkit.core.hooks import HookEngine
 from roomkit.core.host import KitChannelHost
 from roomkit.core.inbound import InboundLimits, InboundPipeline
@@ -89,6 +91,10 @@ class ConversationEngine:
         self._pipeline = InboundPipeline(self.parts, self.participants, self._gate, limits, committer)
         router = Router(self.parts, self.channels, self.rooms, self.bindings)
         self.conversation = Conversation(self.parts, router, self._pipeline)
+        self.handover = Handover(self.parts, self.bindings, self.participants, self._pipeline, self._gate)
+        self.delegation = Delegation(
+            self.parts, self.channels, self.rooms, self.bindings, self.conversation, self._gate
+        )
 
     def room_port(self, room_id: str, channel: Channel) -> RoomPort:
         """A channel's door to one room."""
