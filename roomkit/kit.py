@@ -46,7 +46,7 @@ class RoomKit:
     """Rooms in which people and agents talk, over any channels.
 
     Args:
-        store: A conversation store, the path of a SQLite file, or a ``postgresql://`` URL; nothing keeps rooms in memory.
+        store: A conversation store, a SQLite file by path, or a ``postgresql://`` URL; nothing keeps rooms in memory.
         identity_resolver: Tells who a sender really is.
         lock_manager: Keeps two events of one room apart; nothing suits one process.
         max_chain_depth: How deep answers to answers may go before they are blocked.
