@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt footprint clean
+.PHONY: help demo test check bench docs fmt footprint clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -31,6 +31,10 @@ check: .venv/.installed-dev ## lint, format, types, layers, budgets: what must b
 
 bench: .venv/.installed-dev ## speed and memory against the machine's floor, as one table
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: .venv/.installed-dev ## the docs site, into site/; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+	@echo "site/index.html"
 
 fmt: .venv/.installed-dev ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
