@@ -203,7 +203,8 @@ class RealtimeVoiceChannel(ChannelBase):
         """Change the agent of one running session; what is omitted is kept.
 
         In place where the vendor can; otherwise a new link is opened first, told the conversation, and switched to
-        between turns. From one of the session's own hooks or tools a switch is only recorded: it follows the turn.
+        between turns. From one of the session's own hooks or tools a switch is only recorded: it follows the turn, and
+        what goes wrong then is told to ON_ERROR.
 
         Raises:
             ConfigError: The new settings cannot work; nothing was changed.
@@ -229,11 +230,10 @@ class RealtimeVoiceChannel(ChannelBase):
             live.send(UpdateSession(settings.link_config(live.view.id)))
             live.settings = settings
             return
-        switch = live.switch(settings, provider or live.provider)
         if is_inside(live.view.id):
-            live.start_task(switch, "switch")
+            live.hand_over_after_turn(settings, provider or live.provider)
         else:
-            await switch
+            await live.hand_over(settings, provider or live.provider)
 
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
         """The room's sessions on this channel, oldest first."""
@@ -298,7 +298,7 @@ class RealtimeVoiceChannel(ChannelBase):
             NotFoundError: The session is over.
         """
         live = self._with_manual_turns(session)
-        live.events.new_turn()
+        live.events.voice.new_turn()
         live.send(CommitInput())
 
     async def request_response(self, session: VoiceSession | str, instructions: str | None = None) -> None:

@@ -94,6 +94,10 @@ class Playback:
             if response_id is None or item.response_id == response_id
         )
 
+    def item_ids(self) -> frozenset[str]:
+        """The items still in the ledger."""
+        return frozenset(item.item_id for item in self._items)
+
     def forget_heard(self, position_ms: float) -> None:
         """Let go of items that were heard to their end, all but the newest (more of it may come)."""
         while len(self._items) > 1 and self._items[0].received_ms - _heard_ms(self._items[0], position_ms) <= 0.0:

@@ -133,7 +133,10 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
         self.calls.append(MockCall("connect", {"session_id": config.session_id, "config": config}))
         if self.refuse_with:
             raise self.refuse_with.pop(0)
+        previous = self._links.get(config.session_id)
         link = self._links[config.session_id] = _MockLink(self, config, sink)
+        if previous is not None:  # a vendor's ids are not used again
+            link.turn, link.response = previous.turn + 1, previous.response + 1
         sink.on_event(
             LinkReady(
                 self._rate_hz or config.input_rate_hz,

@@ -157,6 +157,12 @@ class Conversation:
             if not utterance.was_asked:
                 await self._agent_final(utterance)
 
+    async def no_more_words(self) -> None:
+        """The link that said them is gone: all words are final as they are."""
+        for utterance in list(self._utterances.values()):
+            if not utterance.was_asked:
+                await self._agent_final(utterance)
+
     async def cut(self, heard: list[HeardItem], response_ids: set[str]) -> None:
         """The answer was interrupted: its words end where the caller's hearing of them did."""
         by_item = {(item.response_id, item.item_id): item for item in heard}

@@ -18,9 +18,9 @@ from roomkit.core.ports import RoomPort
 from roomkit.errors import ClientGoneError, ConfigError, ProviderError, RoomKitError, SessionStateError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
-from roomkit.models.voice import ErrorEvent, SessionEvent, TextInjectedEvent
+from roomkit.models.voice import ErrorEvent, SessionEvent
 from roomkit.voice.backends.base import ClientEvent, ClientSetup, VoiceBackend
-from roomkit.voice.realtime.dialect import Command, InjectText, LinkConfig, LinkLost, Role, Speak
+from roomkit.voice.realtime.dialect import Command, LinkConfig, LinkLost, Role, Speak
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session import messages
@@ -28,6 +28,7 @@ from roomkit.voice.session.client_side import ClientSide
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.inside import CURRENT_SESSION_ID, is_inside
 from roomkit.voice.session.lane import Lane
+from roomkit.voice.session.outcome import fail, first_of, is_cancelled
 from roomkit.voice.session.provider_side import ProviderSide, end_reason
 from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.state import advance
@@ -106,12 +107,12 @@ class Session:
         except* _OverError:
             pass
         except* RoomKitError as group:
-            _fail(ready, _first(group))
+            fail(ready, first_of(group))
         except* Exception as group:  # a defect of ours or a transport's: start_session never shows a group
             logger.error("session %s failed", self.view.id, exc_info=group)
-            _fail(ready, RoomKitError(f"the session failed: {type(_first(group)).__name__}"))
+            fail(ready, RoomKitError(f"the session failed: {type(first_of(group)).__name__}"))
         finally:
-            _fail(ready, SessionStateError(f"the session ended before it was active: {self.view.end_reason}"))
+            fail(ready, SessionStateError(f"the session ended before it was active: {self.view.end_reason}"))
             self._finished.set()
 
     async def _live(self, ready: asyncio.Future[None], replacing: Session | None) -> None:
@@ -120,8 +121,7 @@ class Session:
                 undo.callback(self._closed)
                 if replacing is not None:
                     await replacing.ended()
-                await self._unless_over(self._open_client(undo))
-                await self._unless_over(self._open_provider(undo))
+                await self.unless_over(self._connect(undo))
                 async with asyncio.TaskGroup() as tasks:
                     self._tasks = tasks
                     self._begin(ready)
@@ -140,11 +140,9 @@ class Session:
             output_rate_hz=settings.transport_rate_hz or settings.output_rate_hz,
         )
 
-    async def _unless_over(self, step: Coroutine[Any, Any, None]) -> None:
-        try:
-            await unless(self._over, step)
-        except StoppedError:
-            raise ClientGoneError("the session was ended while it was connecting") from None
+    async def _connect(self, undo: contextlib.AsyncExitStack) -> None:
+        await self._open_client(undo)
+        await self._open_provider(undo)
 
     async def _open_client(self, undo: contextlib.AsyncExitStack) -> None:
         undo.push_async_callback(self._close_client)
@@ -191,7 +189,7 @@ class Session:
 
     async def _close_client(self) -> None:
         # Nobody said why: the task was cancelled from outside, or something of ours broke.
-        self._set_end_reason(EndReason.SHUTDOWN if _is_cancelled() else EndReason.FAILED)
+        self._set_end_reason(EndReason.SHUTDOWN if is_cancelled() else EndReason.FAILED)
         self.tell_client(messages.session_ended(self.view))
         await self._client_side.close(str(self.view.end_reason))
 
@@ -216,6 +214,20 @@ class Session:
         self._set_end_reason(reason)
         self._over.set()
 
+    async def unless_over(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await ``work``; it is cancelled when the end begins.
+
+        Raises:
+            ClientGoneError: It has begun, because the client left.
+            SessionStateError: It has begun for another reason.
+        """
+        try:
+            await unless(self._over, work)
+        except StoppedError:
+            if self.view.end_reason is EndReason.CLIENT_GONE:
+                raise ClientGoneError("the client left") from None
+            raise SessionStateError(f"the session is over: {self.view.end_reason}") from None
+
     async def ended(self) -> None:
         """Return when nothing of the session is left; at once inside one of its own hooks or tools."""
         if not is_inside(self.view.id):
@@ -224,9 +236,9 @@ class Session:
     async def drained(self) -> None:
         """Return when everything the agent said was heard, after `DRAIN_TIMEOUT_S` at most."""
         if self._events is not None:
-            with contextlib.suppress(TimeoutError, StoppedError):
+            with contextlib.suppress(TimeoutError, RoomKitError):
                 async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                    await unless(self._over, self._events.quiet())
+                    await self.unless_over(self._events.quiet())
 
     def end_after_drain(self, reason: EndReason) -> None:
         """Hang up once what is being said was heard; returns at once."""
@@ -254,10 +266,13 @@ class Session:
         if self._provider_side is not None:
             self._provider_side.send(command)
 
-    async def switch(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
-        """Hand over to a new link between turns; see `ProviderSide.switch`."""
-        await self._side.switch(provider, settings.link_config(self.view.id), self.drained)
-        self.settings = settings
+    async def hand_over(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
+        """Go on with another provider link between turns; see `ProviderSide.hand_over`."""
+        await self.unless_over(self._side.hand_over(settings, provider))
+
+    def hand_over_after_turn(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
+        """Like `hand_over`, from inside one of the session's own hooks or tools; a failure is reported."""
+        self.start_task(self._side.hand_over_or_report(settings, provider), "switch")
 
     def link_config(self) -> LinkConfig:
         """What the provider link should be now."""
@@ -283,8 +298,7 @@ class Session:
 
     def from_client(self, event: ClientEvent) -> None:
         """One event from the client's link."""
-        if self._events is not None:
-            self._events.from_client(event)
+        self.events.from_client(event)
 
     def client_gone(self) -> None:
         """The client's link dropped."""
@@ -311,21 +325,9 @@ class Session:
     def inject(self, text: str, role: Role = "user", *, silent: bool = False, chain_depth: int = 0) -> None:
         """Put words into the conversation: a turn to be answered aloud, the agent's own to be said, or silent context.
 
-        A turn cuts what is being said, as a spoken one would; the agent's own words wait for it. ``chain_depth``
-        travels with what comes of it.
+        See `SessionEvents.inject`.
         """
-        events = self.events
-        says = role == "assistant" and not silent
-        if not silent:
-            events.conversation.chain_depth = chain_depth
-        if not silent and not says:
-            events.take_floor()
-            events.new_turn()
-        self.send(Speak(text) if says else InjectText(text, role, silent))
-        if not says:  # what is said is remembered when it was heard
-            events.conversation.history.said(role, text)
-        injected = TextInjectedEvent(session=self.view, text=text, role=role, silent=silent)
-        self._lane.put(lambda: self.port.tell(HookTrigger.ON_REALTIME_TEXT_INJECTED, injected))
+        self.events.inject(text, role, silent=silent, chain_depth=chain_depth)
 
     # --- for everybody --------------------------------------------------------------------------------------------
 
@@ -388,20 +390,3 @@ class Session:
     def _set_end_reason(self, reason: EndReason) -> None:
         if self.view.end_reason is None:
             self.view.end_reason = reason
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _fail(ready: asyncio.Future[None], error: BaseException) -> None:
-    if not ready.done():
-        ready.set_exception(error)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

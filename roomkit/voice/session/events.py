@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, Protocol
 
 from roomkit.clock import Clock
 from roomkit.core.ports import RoomPort
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, VoiceSession
-from roomkit.models.voice import AudioLevelEvent, BargeInEvent, DtmfEvent, SpeechEvent, TurnEvent
-from roomkit.telemetry.latency import TurnLatency
+from roomkit.models.voice import AudioLevelEvent, BargeInEvent, DtmfEvent, SpeechEvent, TextInjectedEvent, TurnEvent
 from roomkit.voice.audio.level import level
-from roomkit.voice.audio.playback import PlayedItem
 from roomkit.voice.backends.base import (
     ClientDigit,
     ClientEvent,
@@ -38,6 +35,7 @@ from roomkit.voice.realtime.dialect import (
     Command,
     CommitInput,
     DeleteItem,
+    InjectText,
     InputCommitted,
     Interrupted,
     LinkLost,
@@ -47,6 +45,7 @@ from roomkit.voice.realtime.dialect import (
     ResponseDone,
     ResponseStarted,
     Role,
+    Speak,
     SpeechStarted,
     SpeechStopped,
     ToolCall,
@@ -57,6 +56,7 @@ from roomkit.voice.realtime.dialect import (
 )
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.session import messages
+from roomkit.voice.session.agent_voice import AgentVoice
 from roomkit.voice.session.conversation import Conversation
 from roomkit.voice.session.lane import Lane
 from roomkit.voice.session.links import OpenLink
@@ -96,22 +96,26 @@ class SessionEvents:
         host: The session.
         lane: Its conversation lane.
         client: The client's link.
+
+    Attributes:
+        owes_answer: The provider was asked for an answer, or makes one unasked, and has not begun it.
     """
 
     def __init__(self, host: SessionHost, lane: Lane, client: TransportLink) -> None:
         self._host = host
         self._lane = lane
         self._policy = TurnPolicy()
-        self._turn: TurnLatency | None = None
-        self._heard_from_ms = 0.0
-        self._agent_is_speaking = False
-        self._owes_answer = False
+        self.owes_answer = False
         self._timers: set[asyncio.TimerHandle] = set()
-        self._quiet_waiters: list[asyncio.Future[None]] = []
+        self.voice = AgentVoice(
+            host.clock,
+            on_speaking=lambda is_speaking: host.tell_client(messages.speaking("assistant", is_speaking)),
+            on_turn=lambda latency: self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=latency),
+        )
         self.media = Media(
             client,
             host.settings,
-            on_first=self._first_audio_left,
+            on_first=self.voice.audio_left,
             on_overflow=lambda: host.report("output_overflow", "the agent's audio ran too far ahead and was cut"),
             on_input_level=lambda pcm: self._level("input", HookTrigger.ON_INPUT_AUDIO_LEVEL, pcm),
             on_output_level=lambda pcm: self._level("output", HookTrigger.ON_OUTPUT_AUDIO_LEVEL, pcm),
@@ -144,14 +148,15 @@ class SessionEvents:
         self._policy = opened.provider.turn_policy(opened.config)
         self.media.attach(opened)
 
-    def provider_lost(self) -> bool:
-        """The provider link is gone. Returns whether the caller is owed an answer."""
-        broken = bool(self.media.in_flight) or self._owes_answer
-        for response_id in self.media.in_flight:
-            self._lane.put(partial(self.conversation.response_done, response_id))
-            self.media.output.when_heard(response_id, self._answer_was_heard)
+    def provider_lost(self) -> None:
+        """The provider link is gone, or replaced: its answers end with what came of them."""
+        unfinished = set(self.media.in_flight)
+        # An answer of which something was heard is not begun again.
+        self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
         self.media.detach()
-        return broken and not self._agent_is_speaking
+        self._lane.put(self.conversation.no_more_words)
+        for response_id in unfinished:
+            self.media.output.when_heard(response_id, self._answer_was_heard)
 
     def permit(self, *, can_write: bool, can_read: bool) -> None:
         """The binding's live permission; holds from the very next frame."""
@@ -173,10 +178,7 @@ class SessionEvents:
 
     async def quiet(self) -> None:
         """Return when no answer is being made or heard."""
-        while self.media.in_flight or self.media.output.unheard_ms() > 0.0:
-            waiter = asyncio.get_running_loop().create_future()
-            self._quiet_waiters.append(waiter)
-            await waiter
+        await self.voice.quiet(self.media)
         await self.tools.settled()
         await self._lane.settled()
 
@@ -185,14 +187,13 @@ class SessionEvents:
     def from_provider(self, event: ProviderEvent) -> None:  # noqa: C901, PLR0912 -- one flat table of events is the clearest form
         """One event, in wire order."""
         if type(event) is Audio:
-            if self._turn is not None and self._turn.first_provider_audio is None:
-                self._turn.mark("first_provider_audio", self._host.clock.now_ms())
+            self.voice.audio_came()
             self.media.output.feed(event)
             return
         conversation, put = self.conversation, self._lane.put
         match event:
             case Transcript(role="user"):
-                self._mark("first_transcript")
+                self.voice.mark("first_transcript")
                 put(lambda: conversation.user_words(event), newest_of=_partial_key(event))
             case Transcript():
                 put(lambda: conversation.agent_words(event), newest_of=_partial_key(event))
@@ -201,12 +202,12 @@ class SessionEvents:
             case SpeechStopped():
                 self._speech_stopped(event)
             case InputCommitted(item_id):
-                self._owes_answer = self._policy.answers_by_itself
+                self.owes_answer = self.owes_answer or self._policy.answers_by_itself
                 put(lambda: conversation.user_turn(item_id))
             case TranscriptFailed(item_id):
                 put(lambda: conversation.no_user_words(item_id))
             case ResponseStarted(response_id):
-                self._owes_answer = False
+                self.owes_answer = False
                 self.media.in_flight.add(response_id)
             case ResponseDone():
                 self._response_done(event)
@@ -233,7 +234,7 @@ class SessionEvents:
         self._host.tell_client(messages.speaking("user", False))
         self._observe(HookTrigger.ON_SPEECH_END, SpeechEvent, item_id=event.item_id)
         if event.is_utterance:
-            self._turn = TurnLatency(self._host.clock.now_ms())
+            self.voice.new_turn()
             self._lane.put(lambda: self.conversation.user_turn(event.item_id))
         else:
             self._lane.put(lambda: self.conversation.no_user_words(event.item_id))
@@ -246,33 +247,10 @@ class SessionEvents:
 
     # --- the agent's voice ----------------------------------------------------------------------------------------
 
-    def _first_audio_left(self, item: PlayedItem) -> None:
-        self._mark("first_audio_sent")
-        self._heard_from_ms = item.start_ms
-        if not self._agent_is_speaking:
-            self._agent_is_speaking = True
-            self._host.tell_client(messages.speaking("assistant", True))
-
     def _answer_was_heard(self) -> None:
-        self._wake_quiet_waiters()
-        if self.media.in_flight or self.media.output.unheard_ms() > 0.0:
-            return
-        self._stopped_speaking()
-
-    def _stopped_speaking(self) -> None:
-        if not self._agent_is_speaking:
-            return
-        self._agent_is_speaking = False
-        self._host.tell_client(messages.speaking("assistant", False))
-        if (turn := self._turn) is not None and turn.first_audio_sent is not None:
-            self._turn = None
-            self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=turn.as_dict())
-
-    def _wake_quiet_waiters(self) -> None:
-        waiters, self._quiet_waiters = self._quiet_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self.voice.look_again()
+        if not self.media.is_busy:
+            self.voice.stopped()
 
     def _barge_in(self, *, by_provider: bool) -> None:
         self._after_cut(self.media.interrupt(by_provider=by_provider))
@@ -280,8 +258,8 @@ class SessionEvents:
     def _after_cut(self, cut: Cut | None) -> None:
         if cut is None:
             return
-        self._wake_quiet_waiters()
-        self._stopped_speaking()
+        self.voice.look_again()
+        self.voice.stopped()
         self._lane.put(lambda: self.conversation.cut(cut.items, cut.response_ids))
         for response_id in sorted({item.response_id for item in cut.items}):
             self._observe(HookTrigger.ON_BARGE_IN, BargeInEvent, response_id=response_id, heard_ms=cut.heard_ms)
@@ -291,9 +269,26 @@ class SessionEvents:
         if self._policy.interrupts:
             self.interrupt()
 
+    def inject(self, text: str, role: Role = "user", *, silent: bool = False, chain_depth: int = 0) -> None:
+        """Words that came as text: a turn to be answered aloud, the agent's own to be said, or silent context.
+
+        A turn cuts what is being said, as a spoken one would; the agent's own words wait for it. ``chain_depth``
+        travels with what comes of it.
+        """
+        says = role == "assistant" and not silent
+        if not silent:
+            self.conversation.chain_depth = chain_depth
+        if not silent and not says:
+            self.take_floor()
+            self.voice.new_turn()
+        self._host.send(Speak(text) if says else InjectText(text, role, silent))
+        if not says:  # what is said is remembered when it was heard
+            self.conversation.history.said(role, text)
+        self._observe(HookTrigger.ON_REALTIME_TEXT_INJECTED, TextInjectedEvent, text=text, role=role, silent=silent)
+
     def interrupt(self) -> None:
         """Silence the agent because the application or the caller (not their voice) wants so."""
-        if self.media.output.unheard_ms() > 0.0 or self.media.in_flight:
+        if self.media.is_busy:
             self._barge_in(by_provider=False)
 
     def _allowed(self) -> None:
@@ -352,18 +347,10 @@ class SessionEvents:
 
     def _played(self, played_ms: float, epoch: int) -> None:
         position_ms = self.media.output.reported(played_ms, epoch)
-        if position_ms is not None and position_ms > self._heard_from_ms and self._agent_is_speaking:
-            self._mark("first_audio_heard")
+        if position_ms is not None:
+            self.voice.played_to(position_ms)
 
     # --- details --------------------------------------------------------------------------------------------------
-
-    def new_turn(self) -> None:
-        """The caller's turn came as text: the time to the answer counts from now."""
-        self._turn = TurnLatency(self._host.clock.now_ms())
-
-    def _mark(self, name: str) -> None:
-        if self._turn is not None:
-            self._turn.mark(name, self._host.clock.now_ms())
 
     def _observe(self, trigger: HookTrigger, event: Callable[..., object], **fields: object) -> None:
         """Start a trigger's observers from the lane; the payload is built only when somebody listens."""

@@ -20,6 +20,10 @@ from roomkit.voice.realtime.reconnect import ReconnectPolicy, is_retryable
 LINK_TIMEOUT_S = 15.0
 """One attempt, from dialling to `LinkReady`; vendors answer within two seconds or not at all."""
 
+STABLE_MS = 5_000.0
+"""A link lost sooner than this after a redial has not ended the trouble: a vendor that accepts and drops is not met
+with an endless run of dials."""
+
 
 class SlotSink:
     """Where one link delivers: held until the link is adopted, dropped once it is replaced."""
@@ -28,7 +32,7 @@ class SlotSink:
 
     def __init__(self, on_event: Callable[[ProviderEvent], None], settled: Callable[[], Awaitable[None]]) -> None:
         self._on_event: Callable[[ProviderEvent], None] | None = on_event
-        self._settled = settled
+        self._settled: Callable[[], Awaitable[None]] | None = settled
         self._held: list[ProviderEvent] | None = []
         self.ready: LinkReady | None = None
 
@@ -44,7 +48,8 @@ class SlotSink:
 
     async def settled(self) -> None:
         """See `ProviderSink.settled`."""
-        await self._settled()
+        if self._settled is not None:
+            await self._settled()
 
     def go_live(self) -> None:
         """Deliver what was held, and everything from now on."""
@@ -53,8 +58,8 @@ class SlotSink:
             self.on_event(event)
 
     def silence(self) -> None:
-        """The link was replaced: nothing of it is heard any more."""
-        self._on_event = None
+        """The link was replaced: nothing of it is heard any more, and it holds nothing of ours."""
+        self._on_event = self._settled = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,14 @@ class OpenLink:
     link: ProviderLink
     sink: SlotSink
     ready: LinkReady
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A time without a link that stays up."""
+
+    began_ms: float
+    failed_attempts: int = 0
 
 
 class ProviderSlot:
@@ -92,6 +105,8 @@ class ProviderSlot:
         self._settled = settled
         self._seed = seed
         self._random: random.Random | None = None
+        self._trouble: _Trouble | None = None
+        self._up_since_ms = 0.0
         self.current: OpenLink | None = None
         self.epoch = 0
 
@@ -102,21 +117,43 @@ class ProviderSlot:
             ConfigError: The configuration cannot work.
             ProviderError: It was refused, or the last attempt allowed failed.
         """
-        began_ms = self._clock.now_ms()
-        failed_attempts = 0
+        return await self._dial(provider, config, _Trouble(self._clock.now_ms()))
+
+    async def redial(self, provider: RealtimeVoiceProvider, config: LinkConfig) -> OpenLink:
+        """Open a link in place of one that was lost; one that was lost as soon as it came up is a failed attempt.
+
+        Raises:
+            ConfigError: The configuration cannot work.
+            ProviderError: It was refused, or the last attempt allowed failed.
+        """
+        now_ms = self._clock.now_ms()
+        if self._trouble is None or now_ms - self._up_since_ms >= STABLE_MS:
+            self._trouble = _Trouble(now_ms)
+        else:
+            self._trouble.failed_attempts += 1
+        return await self._dial(provider, config, self._trouble)
+
+    async def _dial(self, provider: RealtimeVoiceProvider, config: LinkConfig, trouble: _Trouble) -> OpenLink:
+        error: Exception = ProviderLostError(f"{provider.name} drops every link as soon as it is up")
         while True:
+            if self._random is None and trouble.failed_attempts:
+                self._random = random.Random(self._seed)  # 2.5 KB that most sessions never need
+            delay_ms = self._policy.delay_ms(
+                trouble.failed_attempts,
+                self._clock.now_ms() - trouble.began_ms,
+                0.0 if self._random is None else self._random.random(),
+            )
+            if delay_ms is None:
+                raise error
+            if delay_ms > 0.0:
+                await asyncio.sleep(delay_ms / 1000.0)
             try:
                 return await self._attempt(provider, config)
-            except Exception as error:
-                failed_attempts += 1
-                if self._random is None:
-                    self._random = random.Random(self._seed)  # 2.5 KB that most sessions never need
-                delay_ms = self._policy.delay_ms(
-                    failed_attempts, self._clock.now_ms() - began_ms, self._random.random()
-                )
-                if delay_ms is None or not is_retryable(error):
+            except Exception as failure:
+                trouble.failed_attempts += 1
+                if not is_retryable(failure):
                     raise
-                await asyncio.sleep(delay_ms / 1000.0)
+                error = failure
 
     async def _attempt(self, provider: RealtimeVoiceProvider, config: LinkConfig) -> OpenLink:
         sink = SlotSink(self._on_event, self._settled)
@@ -135,6 +172,7 @@ class ProviderSlot:
         replaced = self.drop()
         self.epoch += 1
         self.current = opened
+        self._up_since_ms = self._clock.now_ms()
         return replaced
 
     def drop(self) -> OpenLink | None:

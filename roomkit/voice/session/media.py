@@ -57,10 +57,17 @@ class Media:
         self.in_flight: set[str] = set()
         self._input_stops: set[str] = set()
         self._provider: OpenLink | None = None
+        self._items_of_older_links: frozenset[str] = frozenset()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is being made or heard."""
+        return bool(self.in_flight) or self.output.unheard_ms() > 0.0
 
     def attach(self, opened: OpenLink) -> None:
         """A provider link is up: caller audio that waited goes first."""
         self._provider = opened
+        self._items_of_older_links = self.output.item_ids()
         self.output.attach_provider(opened.ready.output_rate_hz)
         self.input.attach(opened.link, opened.ready.input_rate_hz)
 
@@ -74,6 +81,7 @@ class Media:
         self._provider = None
         self.in_flight.clear()
         self.input.detach()
+        self.output.detach_provider()
 
     def stop_input(self, reason: str, is_stopped: bool) -> None:
         """Shut the input gate for a reason, or take that reason back; open when none is left."""
@@ -123,7 +131,7 @@ class Media:
     def _truncate(self, items: list[HeardItem]) -> None:
         assert self._provider is not None
         for item in items:
-            if item.item_id:
+            if item.item_id and item.item_id not in self._items_of_older_links:
                 # Never 0: vendors take that for "nothing was said" or refuse it; never beyond what was received.
                 heard_ms = max(1, int(min(item.heard_ms, item.received_ms)))
                 self._provider.link.send(TruncateOutput(item.item_id, heard_ms))

@@ -18,6 +18,7 @@ from roomkit.voice.audio.rates import resampler
 from roomkit.voice.backends.base import TransportLink
 from roomkit.voice.realtime.dialect import Audio
 from roomkit.voice.session.input import LEVEL_INTERVAL_MS
+from roomkit.voice.session.recent import Recent
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
@@ -67,7 +68,7 @@ class OutputPath:
         self._queued_ms = 0.0
         self._alignment = Alignment()
         self._resampler: Resampler | None = None
-        self._dropped_responses: set[str] = set()
+        self._dropped_responses = Recent()
         self._pump_timer: asyncio.TimerHandle | None = None
         self._heard_timer: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[Callable[[], None]]] = {}
@@ -84,6 +85,14 @@ class OutputPath:
         self._provider_rate_hz = rate_hz
         self._resampler = resampler(rate_hz, self._link.output_rate_hz)
         self._alignment = Alignment()
+
+    def detach_provider(self) -> None:
+        """The provider link is gone: nothing more comes of its answers, and another may count them anew."""
+        self._dropped_responses.clear()
+
+    def item_ids(self) -> frozenset[str]:
+        """The items whose audio came and may not have been heard yet."""
+        return self._playback.item_ids()
 
     def attach_client(self, link: TransportLink) -> None:
         """The client came back on another link: it holds nothing."""
@@ -221,7 +230,8 @@ class OutputPath:
     def cut(self) -> list[HeardItem]:
         """Throw away everything unheard, here and at the client. Returns what was not heard to its end."""
         cut = self._playback.cut(self._position_ms())
-        self._dropped_responses.update(item.response_id for item in cut)
+        for item in cut:
+            self._dropped_responses.add(item.response_id)
         self._queue.clear()
         self._queued_ms = 0.0
         self._waiters.clear()

@@ -12,13 +12,22 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from roomkit.clock import Clock
-from roomkit.errors import ProviderError, RoomKitError
-from roomkit.models.session import EndReason, LinkState
-from roomkit.voice.realtime.dialect import AskForResponse, Command, LinkConfig, LinkLost
+from roomkit.errors import ProviderError, RoomKitError, SessionStateError
+from roomkit.models.session import EndReason, LinkState, VoiceSession
+from roomkit.voice.realtime.dialect import (
+    AskForResponse,
+    Command,
+    InjectText,
+    LinkConfig,
+    LinkLost,
+    ToolResult,
+    UpdateSession,
+)
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links import OpenLink, ProviderSlot
+from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.tools import StartTask
 
 logger = logging.getLogger(__name__)
@@ -27,6 +36,10 @@ logger = logging.getLogger(__name__)
 class ProviderHost(Protocol):
     """What the provider side needs of its session."""
 
+    settings: SessionSettings
+
+    @property
+    def view(self) -> VoiceSession: ...
     @property
     def is_over(self) -> bool: ...
     @property
@@ -34,6 +47,7 @@ class ProviderHost(Protocol):
     def link_config(self) -> LinkConfig: ...
     def provider_is(self, state: LinkState, provider_session_id: str | None) -> None: ...
     def report(self, code: str, message: str) -> None: ...
+    async def drained(self) -> None: ...
     def end(self, reason: EndReason) -> None: ...
 
 
@@ -81,16 +95,22 @@ class ProviderSide:
         self._adopt(await self._slot.dial(self.provider, self._host.link_config()))
 
     def go_live(self) -> None:
-        """The session is ACTIVE: take what the link has to say."""
+        """The session is ACTIVE: take what the current link has to say, and ask it for an answer that is owed."""
         if self._slot.current is not None:
             self._slot.current.sink.go_live()
+        if self._events.owes_answer:
+            self.send(AskForResponse())
 
     def send(self, command: Command) -> None:
         """Tell the provider; with no link up it is dropped: the next one is told the whole conversation.
 
+        An answer asked for is owed until it begins: a link that comes up meanwhile is asked for it.
+
         Raises:
             ConfigError: The vendor cannot do this.
         """
+        if _asks(command):
+            self._events.owes_answer = True
         if self._slot.current is not None:
             self._slot.current.link.send(command)
 
@@ -100,59 +120,78 @@ class ProviderSide:
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
         dropped = self._slot.drop()
-        owes_answer = self._events.provider_lost()
+        self._events.provider_lost()
         self._host.provider_is(LinkState.RECOVERING, None)
         if not lost.retryable:
             self._host.report(lost.code, lost.reason)
             self._host.end(EndReason.PROVIDER_REFUSED)
         else:
-            self._recovery = self._host.start_task(self._recover(dropped, owes_answer), "recover")
+            self._recovery = self._host.start_task(self._recover(dropped), "recover")
 
-    async def switch(
-        self, provider: RealtimeVoiceProvider, config: LinkConfig, between_turns: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Hand over to a new link: opened first, switched to between turns, told the conversation.
+    async def hand_over(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
+        """Go on with a new link: opened first, switched to between turns, told the conversation.
 
         Raises:
             ConfigError: The configuration cannot work; the old link stays.
             ProviderError: The new link could not be opened; the old link stays.
+            SessionStateError: The session ended meanwhile.
         """
-        opened = await self._slot.dial(provider, config)
+        opened = await self._slot.dial(provider, settings.link_config(self._host.view.id))
         try:
-            await between_turns()
+            await self._host.drained()
+            if self._host.is_over:
+                raise SessionStateError("the session ended before it was handed over")
         except BaseException:
             await opened.link.close()
             raise
-        self.provider = provider
-        replaced = self._adopt(opened, replay=True)
-        opened.sink.go_live()
+        self.provider, self._host.settings = provider, settings
+        if self._recovery is not None:  # or what it dials would replace the new link
+            self._recovery.cancel()
+        replaced = self._adopt(opened)
+        self.go_live()
         if replaced is not None:
             await replaced.link.close()
+
+    async def hand_over_or_report(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
+        """Like `hand_over`, for those who cannot wait for it."""
+        try:
+            await self.hand_over(settings, provider)
+        except RoomKitError as error:
+            self._host.report("handover_failed", str(error))
 
     async def close(self) -> None:
         """Hang up."""
         await self._slot.close()
 
-    async def _recover(self, lost: OpenLink | None, owes_answer: bool) -> None:
+    async def _recover(self, lost: OpenLink | None) -> None:
         if lost is not None:
             await lost.link.close()
         try:
-            opened = await self._slot.dial(self.provider, self._host.link_config())
+            opened = await self._slot.redial(self.provider, self._host.link_config())
         except RoomKitError as error:
             self._host.report("provider_lost", str(error))
             self._host.end(end_reason(error))
             return
-        self._adopt(opened, replay=True)
-        opened.sink.go_live()
-        if owes_answer:
-            self.send(AskForResponse())
+        self._adopt(opened)
+        if (wanted := self._host.link_config()) != opened.config:  # reconfigured while we dialled
+            self.send(UpdateSession(wanted))
+        self.go_live()
 
-    def _adopt(self, opened: OpenLink, *, replay: bool = False) -> OpenLink | None:
+    def _adopt(self, opened: OpenLink) -> OpenLink | None:
         replaced = self._slot.adopt(opened)
-        if replay:
-            conversation = self._events.conversation
-            for command in conversation.history.replay(conversation.unheard_words()):
-                opened.link.send(command)
+        if replaced is not None:
+            self._events.provider_lost()
+        conversation = self._events.conversation
+        for command in conversation.history.replay(conversation.unheard_words()):
+            opened.link.send(command)
         self._events.attach(opened)
         self._host.provider_is(LinkState.UP, opened.ready.provider_session_id)
         return replaced
+
+
+def _asks(command: Command) -> bool:
+    match command:
+        case AskForResponse() | ToolResult(asks=True) | InjectText(silent=False):
+            return True
+        case _:
+            return False
