@@ -1,7 +1,8 @@
 """Another system as a channel: a room's events go out as signed POSTs, and its signed POSTs come in as messages.
 
 Not in here: signatures, formats, retries and the ASGI application, each in a file of its own. Invariant: a room's
-events leave one after the other in index order, each until it was taken or given up.
+events leave one after the other in index order, each until it was taken or given up; no attempt is made for an event
+the binding may not see at that moment.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from roomkit.channels.webhook_door import WebhookDoor
 from roomkit.channels.webhook_format import EventFormat, WebhookFormat
 from roomkit.channels.webhook_signature import StandardSignature, WebhookSignature
 from roomkit.clock import SYSTEM_CLOCK, Clock
-from roomkit.core.transcode import EVERYTHING
-from roomkit.errors import ConfigError
+from roomkit.core.access import may_receive
+from roomkit.core.transcode import EVERYTHING, for_channel
+from roomkit.errors import AccessDeniedError, ConfigError
 from roomkit.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomkit.models.context import RoomContext
 from roomkit.models.enums import ChannelType
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
     from roomkit.channels.webhook_sender import Sender
+    from roomkit.core.ports import ChannelHost
 
 
 class WebhookChannel(ChannelBase):
@@ -76,6 +79,7 @@ class WebhookChannel(ChannelBase):
         self.capabilities = capabilities
         if min(request_timeout, attempts, max_body_bytes, max_requests) <= 0:
             raise ConfigError("request_timeout, attempts, max_body_bytes and max_requests are positive")
+        self._takes_in = False
         self._signature = _one_of(secret, signature)
         self._format = format or EventFormat()
         self._url = None if url is None else _checked(url)
@@ -84,7 +88,7 @@ class WebhookChannel(ChannelBase):
             channel_id,
             self._signature,
             self._format,
-            lambda: self.host,
+            lambda: self.host if self._takes_in else None,
             max_body_bytes=max_body_bytes,
             max_requests=max_requests,
         )
@@ -94,28 +98,57 @@ class WebhookChannel(ChannelBase):
         """The way in, as an ASGI application: mount it where the other side posts to."""
         return self._door
 
+    def attach(self, host: ChannelHost | None) -> None:
+        """See `roomkit.core.ports.Channel.attach`."""
+        super().attach(host)
+        self._takes_in = host is not None
+
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
-        """Post an event to the other side; see `redeliver`."""
-        await self.redeliver(event, binding)
-        return None
-
-    async def redeliver(self, event: RoomEvent, binding: ChannelBinding) -> None:
-        """Post an event, again and again while that may help; for a dead letter, once the other side is back.
-
-        It has the same id as the first time, so a side that took it already takes it once.
+        """Post an event to the other side, again and again while that may help and the binding may still see it.
 
         Raises:
-            DeliveryError: It was not taken. In a room the delivery is then on record as failed, and the framework
-                event ``delivery_failed`` names it.
+            DeliveryError: It was not taken: the delivery is on record as failed, and the framework event
+                ``delivery_failed`` names it.
         """
-        if self._sender is not None and self._url is not None:
-            for outgoing in self._format.write(event, binding):
-                await self._sender.send(outgoing, self._url)
+        await self._bring_out(event, binding)
+        return None
+
+    async def redeliver(self, event: RoomEvent) -> None:
+        """Post an event of the timeline once more: a dead letter, when the other side is back.
+
+        It has the same id as the first time, so a side that has it does not take it twice.
+
+        Raises:
+            NotFoundError: No such room.
+            AccessDeniedError: The channel may not see it, or not any more.
+            DeliveryError: It was not taken.
+        """
+        if self.host is not None:
+            await self.host.history(event.room_id, limit=0)  # a room nobody used since the start is not in memory yet
+        binding = self._binding_that_sees(event)
+        if binding is None:
+            raise AccessDeniedError(f"channel {self.channel_id!r} may not see event {event.id!r}")
+        await self._bring_out(for_channel(event, binding.capabilities or self.capabilities), binding)
+
+    async def drain(self) -> None:
+        """Take nothing in any more; what goes out does so within the kit's grace."""
+        self._takes_in = False
 
     async def close(self) -> None:
         """Let the connections go."""
         if self._sender is not None:
             await self._sender.close()
+
+    async def _bring_out(self, event: RoomEvent, binding: ChannelBinding) -> None:
+        if self._sender is None or self._url is None:
+            return
+        for outgoing in self._format.write(event, binding):
+            await self._sender.send(outgoing, self._url, lambda: self._binding_that_sees(event) is not None)
+
+    def _binding_that_sees(self, event: RoomEvent) -> ChannelBinding | None:
+        """The live binding, if an event may still be shown to it."""
+        binding = None if self.host is None else self.host.binding(event.room_id)
+        return binding if binding is not None and may_receive(event, binding) else None
 
     def _make_sender(self, client: httpx.AsyncClient | None, timeout_s: float, attempts: int) -> Sender:
         for package in ("httpx", "tenacity"):

@@ -178,6 +178,8 @@ class WebhookDoor:
             incoming = self._format.read(body, self._channel_id)
         except ConfigError as error:
             raise Refusal(400, str(error)) from None
+        except ValueError:  # a format of the application's own, and words that were not chosen for the sender
+            raise Refusal(400, "the body cannot be read") from None
         if incoming is None:
             return Answer(200, {"status": "ignored"})
         try:

@@ -70,8 +70,13 @@ class Sender:
         self._clock = clock
         self._pause = tenacity.wait_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S) + tenacity.wait_random(0, JITTER_S)
 
-    async def send(self, outgoing: Outgoing, url: str) -> None:
+    async def send(self, outgoing: Outgoing, url: str, may_go: Callable[[], bool]) -> None:
         """Bring one request out.
+
+        Args:
+            outgoing: What to send.
+            url: Where to, unless it says so itself.
+            may_go: Asked before each attempt: a permission taken away holds for those to come.
 
         Raises:
             DeliveryError: It was refused, or still not taken after the last attempt.
@@ -83,7 +88,7 @@ class Sender:
             reraise=True,
         )
         try:
-            await trying(self._attempt, outgoing, outgoing.url or url)
+            await trying(self._attempt, outgoing, outgoing.url or url, may_go)
         except _NotTakenError as error:
             raise DeliveryError(f"webhook not taken after {self._attempts} attempts: {error}") from error
 
@@ -93,7 +98,9 @@ class Sender:
         if own is not None:
             await own.aclose()
 
-    async def _attempt(self, outgoing: Outgoing, url: str) -> None:
+    async def _attempt(self, outgoing: Outgoing, url: str, may_go: Callable[[], bool]) -> None:
+        if not may_go():
+            raise DeliveryError("webhook not sent: the channel may not see the event any more")
         headers = {
             **outgoing.headers,
             **self._signature.sign(outgoing.id, outgoing.body, int(self._clock().wall().timestamp())),

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,9 +16,9 @@ from roomkit.channels.webhook import WebhookChannel
 from roomkit.channels.webhook_format import Outgoing
 from roomkit.channels.webhook_signature import StandardSignature
 from roomkit.channels.websocket import WebSocketChannel
-from roomkit.errors import ConfigError, MissingExtraError
+from roomkit.errors import AccessDeniedError, ConfigError, MissingExtraError
 from roomkit.kit import RoomKit
-from roomkit.models.channel import ChannelBinding
+from roomkit.models.channel import ChannelBinding, ChannelCapabilities
 from roomkit.models.content import TextContent
 from roomkit.models.delivery import DeliveryResult, InboundMessage, InboundResult
 from roomkit.models.enums import Access, ChannelType
@@ -215,11 +216,12 @@ async def test_a_dead_letter_is_a_failed_delivery_and_a_framework_event_and_the_
 async def test_a_dead_letter_can_be_sent_again_by_hand_and_is_the_same_delivery_to_the_other_side(out: Out) -> None:
     out.system.answers = lambda attempt: httpx.Response(500 if attempt <= 4 else 200)
     result = await out.says("lost")
-    channel, binding = out.kit.get_channel("erp"), await out.kit.get_binding("room", "erp")
-    assert isinstance(channel, WebhookChannel) and binding is not None and result.event is not None
+    channel = out.kit.get_channel("erp")
+    assert isinstance(channel, WebhookChannel) and result.event is not None
 
-    await channel.redeliver(result.event, binding)
+    await channel.redeliver(result.event)
 
+    assert len(out.system.requests) == 5
     assert len({request.headers["webhook-id"] for request in out.system.requests}) == 1
 
 
@@ -257,15 +259,62 @@ async def test_an_answer_that_never_comes_is_given_up_and_tried_again(out: Out) 
     assert 10 < out.system.times_s[1] < 11
 
 
-async def test_a_detached_webhook_hears_nothing_more_not_even_what_was_waiting(out: Out) -> None:
+async def test_what_is_sent_again_by_hand_is_what_the_channel_may_see_and_can_show(out: Out) -> None:
+    channel = out.kit.get_channel("erp")
+    assert isinstance(channel, WebhookChannel)
+    result = await out.says("hello out there")
+    assert result.event is not None
+
+    channel.capabilities = ChannelCapabilities(max_text_chars=5)
+    await channel.redeliver(result.event)
+    await out.kit.mute_output("room", "erp")
+    with pytest.raises(AccessDeniedError, match="may not see"):
+        await channel.redeliver(result.event)
+
+    assert out.system.texts == ["hello out there", "hello\nout\nthere"]
+
+
+async def test_a_dead_letter_can_be_sent_again_after_a_restart(tmp_path: Path) -> None:
+    system, file = System(), tmp_path / "rooms.db"
+    system.answers = lambda attempt: httpx.Response(410 if attempt == 1 else 200)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(system)) as client:
+        async with RoomKit(file) as before:
+            for channel in (WebSocketChannel("writer"), WebhookChannel("erp", url=URL, secret=SECRET, client=client)):
+                before.register_channel(channel)
+            await before.create_room("room")
+            for channel_id in ("writer", "erp"):
+                await before.attach_channel("room", channel_id)
+            dead_letter = (await Out(before, system).says("lost")).event
+
+        async with RoomKit(file) as after:
+            erp = WebhookChannel("erp", url=URL, secret=SECRET, client=client)
+            after.register_channel(erp)
+            assert dead_letter is not None
+            await erp.redeliver(dead_letter)
+
+    assert system.texts == ["lost", "lost"]
+
+
+TAKEN_AWAY = [
+    lambda kit: kit.detach_channel("room", "erp"),
+    lambda kit: kit.mute_output("room", "erp"),
+    lambda kit: kit.set_access("room", "erp", Access.WRITE_ONLY),
+    lambda kit: kit.close_room("room"),
+]
+
+
+@pytest.mark.parametrize("take_away", TAKEN_AWAY, ids=["detached", "muted", "access", "closed"])
+async def test_a_permission_taken_away_ends_the_retries_and_what_was_waiting(
+    out: Out, take_away: Callable[[RoomKit], Awaitable[object]]
+) -> None:
     out.system.answers = lambda _: httpx.Response(503)
     async with asyncio.TaskGroup() as tasks:
         for n in range(3):
             tasks.create_task(out.says(f"{n}"))
         await asyncio.sleep(0.1)
-        await out.kit.detach_channel("room", "erp")
+        await take_away(out.kit)
 
-    assert set(out.system.texts) == {"0"}
+    assert out.system.texts == ["0"]
 
 
 async def test_two_kits_joined_by_webhooks_talk_to_each_other(out: Out) -> None:

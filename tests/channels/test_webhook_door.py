@@ -281,6 +281,13 @@ async def test_a_channel_of_no_kit_is_not_in_service(door: Door) -> None:
     assert (await door.says("shipped")).status_code == 503
 
 
+async def test_a_kit_about_to_close_takes_nothing_in(door: Door) -> None:
+    await door.channel.drain()
+
+    assert (await door.says("too late")).status_code == 503
+    assert await door.said() == []
+
+
 # --- rubbish ---
 
 
