@@ -1,7 +1,8 @@
 """Text chat to whoever is connected: each event of a room is handed to the send functions of its connections.
 
-Not in here: sockets (the application owns them and calls `register_connection`) and a wire format. Invariant: a slow
-or broken connection delays and fails nobody else's; a connection sees its own room only.
+A connection is the application's own (`register_connection`) or a client of the chat protocol (`asgi`). Not in here:
+that protocol (`websocket_door`, `websocket_client`). Invariant: a slow or broken connection delays and fails nobody
+else's; a connection sees its own room only.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roomkit.channels.base import ChannelBase
+from roomkit.channels.websocket_client import ChatClient
+from roomkit.channels.websocket_door import Authenticate, ChatDoor
 from roomkit.errors import ClientGoneError, ConfigError
 from roomkit.models.channel import ChannelBinding, ChannelOutput
 from roomkit.models.context import RoomContext
@@ -34,6 +37,7 @@ class _Connection:
     send: SendFunction
     participant_id: str | None
     send_partial: SendPartialFunction | None = None
+    sees_own: bool = False
 
 
 class WebSocketChannel(ChannelBase):
@@ -42,17 +46,44 @@ class WebSocketChannel(ChannelBase):
     Args:
         channel_id: Unique in its kit.
         send_timeout: Seconds one connection may take for one event; then it is dropped.
+        authenticate: For `asgi`: called with the upgrade request (path, query, headers), returns the `ChatIdentity` of
+            who may come in, or ``None``; sync or async.
     """
 
     default_type = ChannelType.WEBSOCKET
 
-    def __init__(self, channel_id: str, *, send_timeout: float = 5.0) -> None:
+    def __init__(self, channel_id: str, *, send_timeout: float = 5.0, authenticate: Authenticate | None = None) -> None:
         super().__init__(channel_id)
         if send_timeout <= 0:
             raise ConfigError(f"send_timeout is positive, not {send_timeout}")
         self._send_timeout_s = send_timeout
         self._by_room: dict[str, dict[str, _Connection]] = {}
         self._room_of: dict[str, str] = {}
+        self._door = None if authenticate is None else ChatDoor(self, authenticate)
+
+    @property
+    def asgi(self) -> ChatDoor:
+        """An ASGI application that speaks the chat protocol (``docs/chat-protocol.md``): mount it, or serve it.
+
+        Raises:
+            ConfigError: The channel was made without ``authenticate``.
+        """
+        if self._door is None:
+            raise ConfigError(f"channel {self.channel_id!r} cannot tell its clients apart: pass authenticate=")
+        return self._door
+
+    def register_client(self, client: ChatClient) -> None:
+        """Show a room to a client of the chat protocol, what it says itself included."""
+        identity = client.identity
+        self.register_connection(
+            client.id,
+            client.show,
+            room_id=identity.room_id,
+            participant_id=identity.participant_id,
+            send_partial_fn=client.show_partial,
+        )
+        connections = self._by_room[identity.room_id]
+        connections[client.id] = replace(connections[client.id], sees_own=True)
 
     def register_connection(
         self,
@@ -135,13 +166,20 @@ class WebSocketChannel(ChannelBase):
                 late.append((connection, result))
         await asyncio.gather(*(self._finish(connection, sending) for connection, sending in late))
 
+    def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
+        """Send a room's clients away when the channel is out of it."""
+        if binding is None and self._door is not None:
+            self._door.send_away(room_id)
+
     async def close(self) -> None:
-        """Forget every connection; the sockets are the application's to close."""
+        """Send the clients of `asgi` away and forget every connection; other sockets are the application's to close."""
+        if self._door is not None:
+            await self._door.close()
         self._by_room.clear()
         self._room_of.clear()
 
     def _shows(self, event: RoomEvent, connection: _Connection) -> bool:
-        if event.source.channel_id != self.channel_id:
+        if connection.sees_own or event.source.channel_id != self.channel_id:
             return True
         return connection.participant_id is not None and connection.participant_id != event.source.participant_id
 

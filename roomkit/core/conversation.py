@@ -11,6 +11,7 @@ from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
 from roomkit.core.routing import Router
 from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, RoomKitError, SessionStateError
+from roomkit.models.channel import ChannelBinding
 from roomkit.models.content import EventContent
 from roomkit.models.delivery import InboundMessage, InboundResult
 from roomkit.models.enums import EventType
@@ -122,6 +123,20 @@ class Conversation:
             before = page[-1].index
         return found[:limit][::-1]
 
+    async def since(self, room_id: str, channel_id: str, *, after_index: int, limit: int) -> Sequence[RoomEvent]:
+        """The first events after an index that a channel may be shown now, oldest first (R-0002-11)."""
+        live = await self._parts.rooms.get(room_id)
+        await self._parts.notes.flush()
+        found: list[RoomEvent] = []
+        while len(found) < limit and (binding := _reading(live, channel_id)) is not None:
+            page = await self._parts.store.events(room_id, after_index=after_index, limit=HISTORY_PAGE)
+            found.extend(event for event in page if may_see(event, binding))
+            if len(page) < HISTORY_PAGE:
+                break
+            after_index = page[-1].index or 0
+        binding = _reading(live, channel_id)  # perhaps another one, while the store was read
+        return [] if binding is None else [event for event in found[:limit] if may_see(event, binding)]
+
     def _event_of(self, live: LiveRoom, message: InboundMessage) -> RoomEvent:
         binding = live.bindings.get(message.channel_id)
         source: dict[str, Any] = {} if binding is None else {"channel_type": binding.channel_type}
@@ -145,3 +160,9 @@ class Conversation:
             created_at=self._parts.clock.wall(),
             metadata=message.metadata,
         )
+
+
+def _reading(live: LiveRoom, channel_id: str) -> ChannelBinding | None:
+    """The binding, if what is said in the room may be shown there now."""
+    binding = live.bindings.get(channel_id)
+    return binding if binding is not None and live.is_open and binding.can_read else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from roomkit.clock import Clock
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roomkit.models.delivery import InboundMessage, InboundResult
     from roomkit.models.enums import ChannelCategory
     from roomkit.models.event import RoomEvent
+    from roomkit.models.framework import EphemeralEvent
     from roomkit.models.participant import Participant
     from roomkit.models.room import Room
 
@@ -54,6 +55,24 @@ class KitChannelHost:
     async def history(self, room_id: str, *, limit: int) -> Sequence[RoomEvent]:
         """The newest events the channel may see, oldest first."""
         return await self._engine.conversation.history(room_id, self._channel.channel_id, limit=limit)
+
+    async def since(self, room_id: str, *, after_index: int, limit: int) -> Sequence[RoomEvent]:
+        """The first events after an index that the channel may be shown now."""
+        return await self._engine.conversation.since(
+            room_id, self._channel.channel_id, after_index=after_index, limit=limit
+        )
+
+    async def publish_ephemeral(self, event: EphemeralEvent) -> None:
+        """Show something that passes to the room's watchers."""
+        await self._engine.ephemeral.publish(event)
+
+    async def watch(self, room_id: str, callback: Callable[[EphemeralEvent], None]) -> str:
+        """Call ``callback`` for what passes in a room."""
+        return await self._engine.ephemeral.subscribe(room_id, callback)
+
+    async def unwatch(self, watch_id: str) -> bool:
+        """End a watch."""
+        return await self._engine.ephemeral.unsubscribe(watch_id)
 
     async def receive(
         self, message: InboundMessage, *, room_id: str | None = None, waits: bool = True

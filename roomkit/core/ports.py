@@ -7,7 +7,7 @@ Standard library only; nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from roomkit.models.delivery import InboundMessage, InboundResult
     from roomkit.models.enums import ChannelCategory, ChannelType, HookTrigger
     from roomkit.models.event import RoomEvent
+    from roomkit.models.framework import EphemeralEvent
     from roomkit.models.generation import PartialReply
     from roomkit.models.participant import Participant
     from roomkit.models.room import Room
@@ -102,6 +103,30 @@ class ChannelHost(Protocol):
 
     async def history(self, room_id: str, *, limit: int) -> Sequence[RoomEvent]:
         """The newest ``limit`` events the channel may see, oldest first; blocked ones are not among them."""
+
+    async def since(self, room_id: str, *, after_index: int, limit: int) -> Sequence[RoomEvent]:
+        """The first ``limit`` events after an index that the channel may be shown now, oldest first.
+
+        Raises:
+            NotFoundError: No such room.
+        """
+
+    async def publish_ephemeral(self, event: EphemeralEvent) -> None:
+        """Show typing, presence or a receipt to whoever watches the room.
+
+        Raises:
+            NotFoundError: No such room.
+        """
+
+    async def watch(self, room_id: str, callback: Callable[[EphemeralEvent], None]) -> str:
+        """Call ``callback`` for each ephemeral event of a room; the watch's id.
+
+        Raises:
+            NotFoundError: No such room.
+        """
+
+    async def unwatch(self, watch_id: str) -> bool:
+        """End a watch; whether there was one."""
 
     async def receive(
         self, message: InboundMessage, *, room_id: str | None = None, waits: bool = True

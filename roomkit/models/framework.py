@@ -23,9 +23,9 @@ class FrameworkEvent(Model):
 
 
 class EphemeralEvent(Model):
-    """Typing, presence or a reaction: shown to whoever watches the room now, never stored."""
+    """Typing, presence, a reaction or a read receipt: shown to whoever watches the room now, never stored."""
 
-    type: Literal["typing", "presence", "reaction"]
+    type: Literal["typing", "presence", "reaction", "receipt"]
     room_id: str
     user_id: str
     data: dict[str, Any] = Field(default_factory=dict)
