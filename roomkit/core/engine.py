@@ -110,14 +110,8 @@ class ConversationEngine:
     async def close(self, *, grace_s: float = 0.0) -> None:
         """Let what runs come to its end for ``grace_s``, then end the channels, the rest, the store. Idempotent.
 
-        Deliveries and observers under way get `CLOSE_GRACE_S` to finish. A channel that fails to close is logged.
+        Observers of the end get `CLOSE_GRACE_S` to finish. A channel that fails to drain or close is logged.
         """
-        for channel in self.channels.list():
-            try:
-                await self.channels.unregister(channel.channel_id)
-            except Exception:  # a channel may be a user's: the others and the store must still be closed
-                logger.warning("channel %s failed to close", channel.channel_id, exc_info=True)
-        self.parts.rooms.close()
         self.conversation.refuse_more()
         if grace_s > 0:
             with contextlib.suppress(TimeoutError):
@@ -133,6 +127,12 @@ class ConversationEngine:
             logger.warning("channel %s failed to drain", channel.channel_id, exc_info=True)
 
     async def _end(self) -> None:
+        for channel in self.channels.list():
+            try:
+                await self.channels.unregister(channel.channel_id)
+            except Exception:  # a channel may be a user's: the others and the store must still be closed
+                logger.warning("channel %s failed to close", channel.channel_id, exc_info=True)
+        self.parts.rooms.close()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_GRACE_S):
