@@ -7,7 +7,7 @@ Not in here: running tools (the channel does, with its hooks) and what the messa
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 
 from roomkit._extras import require
 from roomkit.core.ports import ModelReply, ModelRequest
@@ -85,7 +85,12 @@ class PydanticAIProvider:
                 model_settings=settings_of(request),
                 model_request_parameters=parameters_of(request),
             )
-            async with opening as response:
+            async with AsyncExitStack() as stack:
+                try:
+                    response = await stack.enter_async_context(opening)
+                except (NotImplementedError, AssertionError):  # how models that cannot stream say so
+                    yield await self.generate(request)
+                    return
                 async for event in response:
                     if piece := _text_in(event):
                         yield piece
