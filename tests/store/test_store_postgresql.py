@@ -155,12 +155,21 @@ async def test_a_server_that_is_not_there_is_an_error_that_names_no_password() -
     await store.close()
 
 
-async def test_what_waits_for_a_server_that_stays_away_fails_together() -> None:
-    store = PostgreSQLStore(NOWHERE, reconnect_s=0.03)
+@pytest.mark.virtual_time
+async def test_what_waits_for_a_server_that_stays_away_fails_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-0007-11."""
+
+    async def refused(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Database, "_once", refused)
+    store = PostgreSQLStore(NOWHERE, reconnect_s=5)
+    began_s = asyncio.get_running_loop().time()
 
     results = await asyncio.gather(*(store.append(said(f"{n}")) for n in range(50)), return_exceptions=True)
 
     assert all(isinstance(result, StoreError) and "idempotency key" in str(result) for result in results)
+    assert asyncio.get_running_loop().time() - began_s <= 10
     await store.close()
 
 
