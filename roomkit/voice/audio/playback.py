@@ -98,6 +98,10 @@ class Playback:
         """The items still in the ledger."""
         return frozenset(item.item_id for item in self._items)
 
+    def response_ids(self) -> frozenset[str]:
+        """The answers with an item in the ledger."""
+        return frozenset(item.response_id for item in self._items)
+
     def forget_heard(self, position_ms: float) -> None:
         """Let go of items that were heard to their end, all but the newest (more of it may come)."""
         while len(self._items) > 1 and self._items[0].received_ms - _heard_ms(self._items[0], position_ms) <= 0.0:

@@ -23,10 +23,14 @@ from roomkit.voice.realtime.dialect import Role, Transcript
 from roomkit.voice.session import messages
 from roomkit.voice.session.history import History
 from roomkit.voice.session.order import PLACE_TIMEOUT_MS, WordOrder
+from roomkit.voice.session.recent import Recent
 from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.turns import words_heard
 
 logger = logging.getLogger(__name__)
+
+MAX_UNSAID = 16
+"""Items that were cut before their words came, kept until they come: more than one answer ever has."""
 
 
 @dataclass(slots=True)
@@ -80,8 +84,9 @@ class Conversation:
         self._wake_at = wake_at
         self._order: WordOrder[RoomEvent] = WordOrder()
         self._utterances: dict[str, Utterance] = {}
-        self._finished: dict[str, None] = {}
-        self._late: dict[str, None] = {}
+        self._unsaid: dict[str, HeardItem] = {}
+        self._finished = Recent()
+        self._late = Recent()
         self._open_turns: dict[str, asyncio.Future[None]] = {}
         self._withholding_was_said = False
 
@@ -90,13 +95,12 @@ class Conversation:
     def user_turn(self, item_id: str) -> None:
         """The caller's speech stopped, or was committed: its words have a place from now on."""
         key = _user_key(item_id)
-        if (item_id and key in self._finished) or self._order.holds(key):
+        if (item_id and (key in self._finished or key in self._late)) or self._order.holds(key):
             return
+        self._late.discard(key)  # turns of a vendor without ids share one key
         self.chain_depth = 0
-        deadline_ms = self._clock.now_ms() + PLACE_TIMEOUT_MS
-        self._order.reserve(key, deadline_ms)
+        self._reserve_for_a_while(key)
         self._open_turns[key] = asyncio.get_running_loop().create_future()
-        self._wake_at(deadline_ms)
 
     async def no_user_words(self, item_id: str) -> None:
         """The turn turned out to be noise, or could not be transcribed."""
@@ -138,6 +142,11 @@ class Conversation:
         key = transcript.item_id or transcript.response_id or self._clock.new_id("item")
         if key in self._finished:
             return
+        if (unsaid := self._unsaid.get(key)) is not None:
+            if transcript.is_final:
+                del self._unsaid[key]
+                await self._said_after_the_cut(transcript, unsaid)
+            return
         utterance = self._utterances.get(key)
         if utterance is None:
             utterance = Utterance(key, transcript.item_id, transcript.response_id)
@@ -151,28 +160,36 @@ class Conversation:
         else:
             self._show_partial(transcript)
 
-    async def response_done(self, response_id: str) -> None:
-        """The provider will say no more of this answer: words without a final are final as they are."""
-        for utterance in self._of(response_id):
-            if not utterance.was_asked:
-                await self._agent_final(utterance)
+    async def response_done(self, response_id: str, *, was_begun: bool = True) -> None:
+        """The provider will say no more of this answer: words without a final are final as they are.
 
-    async def no_more_words(self) -> None:
-        """The link that said them is gone: all words are final as they are."""
+        Unless it was given up before there was audio of it (``was_begun=False``): then nobody heard them.
+        """
+        for utterance in self._of(response_id):
+            await self._no_more_of(utterance, was_begun=was_begun)
+
+    async def link_lost(self, begun: frozenset[str]) -> None:
+        """The link that said them is gone: no words are followed by more. ``begun``: answers with audio."""
         for utterance in list(self._utterances.values()):
-            if not utterance.was_asked:
-                await self._agent_final(utterance)
+            await self._no_more_of(utterance, was_begun=utterance.response_id in begun)
 
     async def cut(self, heard: list[HeardItem], response_ids: set[str]) -> None:
         """The answer was interrupted: its words end where the caller's hearing of them did."""
-        by_item = {(item.response_id, item.item_id): item for item in heard}
-        for utterance in [u for response_id in response_ids for u in self._of(response_id)]:
-            item = by_item.get((utterance.response_id, utterance.item_id))
-            text = words_heard(utterance.text, item.heard_ms, item.received_ms) if item else utterance.text
-            if not utterance.was_asked:
-                verdict = await self._ask("assistant", text, utterance.item_id)
-                text = verdict.event.text if verdict.allowed else ""
-            await self._finish(utterance, text, interrupted=True)
+        by_key = {item.item_id or item.response_id: item for item in heard}
+        for response_id in response_ids:
+            is_past_the_cut = False
+            for utterance in self._of(response_id):
+                item = by_key.pop(utterance.key, None)
+                text = "" if is_past_the_cut else utterance.text
+                if item is not None:
+                    text, is_past_the_cut = words_heard(text, item.heard_ms, item.received_ms), True
+                await self._finish_cut(utterance, text)
+        for key, item in by_key.items():
+            if key not in self._finished:
+                self._unsaid[key] = item  # some vendors send an item's words after all of its audio
+                self._reserve_for_a_while(key)
+        while len(self._unsaid) > MAX_UNSAID:
+            del self._unsaid[next(iter(self._unsaid))]
 
     def unheard_words(self) -> str:
         """What the agent is saying right now, as far as it is known."""
@@ -195,6 +212,25 @@ class Conversation:
             return
         self._send(messages.transcription("assistant", utterance.text, is_final=False, item_id=utterance.item_id))
         self._when_heard(utterance.response_id, lambda: self._heard(utterance.response_id))
+
+    async def _no_more_of(self, utterance: Utterance, *, was_begun: bool) -> None:
+        if utterance.was_asked:
+            return
+        if was_begun:
+            await self._agent_final(utterance)
+        else:
+            await self._finish(utterance, "", interrupted=True)
+
+    async def _said_after_the_cut(self, transcript: Transcript, heard: HeardItem) -> None:
+        key = transcript.item_id or transcript.response_id
+        utterance = self._utterances[key] = Utterance(key, transcript.item_id, transcript.response_id)
+        await self._finish_cut(utterance, words_heard(transcript.text, heard.heard_ms, heard.received_ms))
+
+    async def _finish_cut(self, utterance: Utterance, text: str) -> None:
+        if text and not utterance.was_asked:
+            verdict = await self._ask("assistant", text, utterance.item_id)
+            text = verdict.event.text if verdict.allowed else ""
+        await self._finish(utterance, text, interrupted=True)
 
     async def _heard(self, response_id: str) -> None:
         for utterance in self._of(response_id):
@@ -222,7 +258,7 @@ class Conversation:
 
     def _forget(self, utterance: Utterance) -> None:
         del self._utterances[utterance.key]
-        _remember(self._finished, utterance.key)
+        self._finished.add(utterance.key)
 
     # --- both -----------------------------------------------------------------------------------------------------
 
@@ -230,12 +266,12 @@ class Conversation:
         """Let out, in order, whatever no longer waits for something before it."""
         ready, expired = self._order.pop_ready(self._clock.now_ms())
         for key in expired:
-            _remember(self._late, key)
+            self._late.add(key)
             self._close_turn(key)
         for event in ready:
             await self._publish(event)
         if (deadline_ms := self._order.next_deadline_ms()) is not None and (ready or expired):
-            self._wake_at(deadline_ms)
+            self._wake_at(deadline_ms + 1.0)
 
     async def finish(self, heard: list[HeardItem], response_ids: set[str]) -> None:
         """The session ends: what was heard is stored, whatever is missing between."""
@@ -248,11 +284,17 @@ class Conversation:
     async def _place(self, key: str, event: TranscriptionEvent) -> None:
         stored = event.to_room_event().model_copy(update={"type": EventType.MESSAGE})
         if key in self._late:
-            del self._late[key]
+            self._late.discard(key)
             await self._publish(stored.model_copy(update={"metadata": {**stored.metadata, "late": True}}))
         elif not self._order.fill(key, stored):
+            key = f"{key}:{stored.id}"  # spoken without a turn, or in one that has its words already
             self._order.reserve(key)
             self._order.fill(key, stored)
+
+    def _reserve_for_a_while(self, key: str) -> None:
+        deadline_ms = self._clock.now_ms() + PLACE_TIMEOUT_MS
+        self._order.reserve(key, deadline_ms)
+        self._wake_at(deadline_ms + 1.0)  # timers may fire a nanosecond early
 
     async def _publish(self, event: RoomEvent) -> None:
         if self._settings.emit_transcription_events:
@@ -298,7 +340,7 @@ class Conversation:
 
     def _close_turn(self, key: str) -> None:
         if key not in self._late:
-            _remember(self._finished, key)
+            self._finished.add(key)
         turn = self._open_turns.pop(key, None)
         if turn is not None and not turn.done():
             turn.set_result(None)
@@ -331,10 +373,3 @@ class Conversation:
 
 def _user_key(item_id: str) -> str:
     return f"user:{item_id}"
-
-
-def _remember(keys: dict[str, None], key: str, bound: int = 256) -> None:
-    """Keep the newest keys; a provider never comes back to one older than this."""
-    keys[key] = None
-    if len(keys) > bound:
-        del keys[next(iter(keys))]

@@ -154,7 +154,8 @@ class SessionEvents:
         # An answer of which something was heard is not begun again.
         self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
         self.media.detach()
-        self._lane.put(self.conversation.no_more_words)
+        begun = self.media.output.response_ids()
+        self._lane.put(lambda: self.conversation.link_lost(begun))
         for response_id in unfinished:
             self.media.output.when_heard(response_id, self._answer_was_heard)
 
@@ -242,7 +243,8 @@ class SessionEvents:
     def _response_done(self, event: ResponseDone) -> None:
         self.media.in_flight.discard(event.response_id)
         self.media.output.forget(event.response_id)
-        self._lane.put(lambda: self.conversation.response_done(event.response_id))
+        was_begun = event.status == "completed" or event.response_id in self.media.output.response_ids()
+        self._lane.put(lambda: self.conversation.response_done(event.response_id, was_begun=was_begun))
         self.media.output.when_heard(event.response_id, self._answer_was_heard)
 
     # --- the agent's voice ----------------------------------------------------------------------------------------

@@ -94,6 +94,10 @@ class OutputPath:
         """The items whose audio came and may not have been heard yet."""
         return self._playback.item_ids()
 
+    def response_ids(self) -> frozenset[str]:
+        """The answers whose audio came; of those heard to their end the newest only."""
+        return self._playback.response_ids()
+
     def attach_client(self, link: TransportLink) -> None:
         """The client came back on another link: it holds nothing."""
         self._link = link
