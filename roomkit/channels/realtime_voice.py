@@ -16,23 +16,22 @@ from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.core.room_port import NullRoomPort
 from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
-from roomkit.models.content import TextContent
 from roomkit.models.enums import ChannelCategory, ChannelType, EventStatus, EventType
-from roomkit.models.event import EventSource, RoomEvent
 from roomkit.models.session import EndReason, VoiceSession
 from roomkit.voice.backends.base import VoiceBackend
 from roomkit.voice.realtime.dialect import AskForResponse, BeginInput, CommitInput, InjectImage, Role, UpdateSession
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.session import messages
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.live import LiveSessions
 from roomkit.voice.session.settings import AgentSettings, PartialTranscripts, SessionSettings
+from roomkit.voice.session.typed import take_typed
 
 if TYPE_CHECKING:
     from roomkit.core.ports import RoomPort
     from roomkit.models.channel import ChannelBinding, ChannelOutput
     from roomkit.models.context import RoomContext
+    from roomkit.models.event import RoomEvent
 
 
 class RealtimeVoiceChannel(ChannelBase):
@@ -103,7 +102,6 @@ class RealtimeVoiceChannel(ChannelBase):
         super().__init__(channel_id)
         if hold_answers and not provider.profile.holds_answers:
             raise ConfigError(f"{provider.name} answers by itself; block in ON_TRANSCRIPTION without hold_answers")
-        _check_rates(input_sample_rate, output_sample_rate, transport_sample_rate)
         self.provider = provider
         self.transport = transport
         self._settings = SessionSettings(
@@ -157,7 +155,7 @@ class RealtimeVoiceChannel(ChannelBase):
             ClientGoneError: The client left meanwhile.
         """
         merged = {**(metadata or {}), **await self.transport.admit(connection)}
-        settings = self._settings_of(merged)
+        settings = self._settings.overridden_by(merged)
         port, binding = await self._enter(room_id, participant_id)
         previous = self._live.of_caller(room_id, participant_id)
         if previous is not None and previous.waits_for_client:
@@ -242,12 +240,15 @@ class RealtimeVoiceChannel(ChannelBase):
     async def wait_idle(self, room_id: str, timeout: float = 15) -> None:
         """Return when no agent of the room is answering or being heard.
 
+        From inside one of a session's own hooks or tools, that session is not waited for.
+
         Raises:
             TimeoutError: One still is after ``timeout`` seconds.
         """
         async with asyncio.timeout(timeout):
             for live in self._live.of_room(room_id):
-                await live.drained()
+                if not is_inside(live.view.id):
+                    await live.drained()
 
     async def drain(self) -> None:
         """Take no more callers, and hang up each call once its caller has heard what is being said."""
@@ -360,17 +361,6 @@ class RealtimeVoiceChannel(ChannelBase):
         await self.host.ensure_participant(room_id, participant_id)
         return self.host.room_port(room_id), binding
 
-    def _settings_of(self, metadata: Mapping[str, Any]) -> SessionSettings:
-        settings, agent = self._settings, self._settings.agent
-        own = {name: metadata[name] for name in ("system_prompt", "voice", "temperature") if name in metadata}
-        if "tools" in metadata:
-            own["catalog"] = ToolCatalog(metadata["tools"], settings.tool_handler)
-        vendor = metadata.get("provider_config") or {}
-        if not isinstance(vendor, Mapping):
-            raise ConfigError("metadata['provider_config'] is a dict of the vendor's settings")
-        own["provider_config"] = {**agent.provider_config, **vendor}
-        return replace(settings, agent=replace(agent, **own), greeting=metadata.get("greeting", settings.greeting))
-
     def _new_session(
         self,
         room_id: str,
@@ -397,27 +387,8 @@ class RealtimeVoiceChannel(ChannelBase):
             settings=settings,
             port=port,
             clock=clock,
-            typed=self._typed,
+            typed=take_typed,
         )
-
-    async def _typed(self, session: Session, text: str) -> None:
-        """Typed text is part of the room first; what the room blocks is not answered."""
-        view = session.view
-        event = RoomEvent(
-            id=session.clock.new_id("evt"),
-            room_id=view.room_id,
-            source=EventSource(
-                channel_id=view.channel_id, channel_type=self.channel_type, participant_id=view.participant_id
-            ),
-            content=TextContent(body=text),
-            created_at=session.clock.wall(),
-            metadata={"voice_session_id": view.id, "source": "realtime_voice", "role": "user", "typed": True},
-        )
-        if not await session.port.publish(event):
-            session.tell_client(messages.error("blocked", "your message was not accepted"))
-            return
-        session.tell_client(messages.transcription("user", text, is_final=True))
-        session.inject(text)
 
     def _with_manual_turns(self, session: VoiceSession | str) -> Session:
         live = self._live.get(session)
@@ -427,9 +398,3 @@ class RealtimeVoiceChannel(ChannelBase):
 
 
 _WIRE_NAMES = {"system_prompt": "instructions", "catalog": "tools"}
-
-
-def _check_rates(*rates_hz: int | None) -> None:
-    for rate_hz in rates_hz:
-        if rate_hz is not None and not 4_000 <= rate_hz <= 192_000:
-            raise ConfigError(f"a sample rate of {rate_hz} Hz cannot be: 8000, 16000, 24000 and 48000 are usual")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from roomkit.core.tools import ToolCatalog, ToolHandler
+from roomkit.errors import ConfigError
 from roomkit.voice.realtime.dialect import LinkConfig, ToolSpec
 
 PartialTranscripts = Literal["auto", "always"]
@@ -25,7 +26,11 @@ class AgentSettings:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """How the session runs; see `RealtimeVoiceChannel` for what each means to its user."""
+    """How the session runs; see `RealtimeVoiceChannel` for what each means to its user.
+
+    Raises:
+        ConfigError: A sample rate that cannot be.
+    """
 
     agent: AgentSettings = field(default_factory=AgentSettings)
     tool_handler: ToolHandler | None = None
@@ -42,6 +47,30 @@ class SessionSettings:
     greeting: str | None = None
     client_grace_ms: float = 0.0
     lead_ms: float = 200.0
+
+    def __post_init__(self) -> None:
+        for rate_hz in (self.input_rate_hz, self.output_rate_hz, self.transport_rate_hz):
+            if rate_hz is not None and not 4_000 <= rate_hz <= 192_000:
+                raise ConfigError(f"a sample rate of {rate_hz} Hz cannot be: 8000, 16000, 24000 and 48000 are usual")
+
+    def overridden_by(self, metadata: Mapping[str, Any]) -> SessionSettings:
+        """These settings with a session's own on top, by top-level key; an explicit ``None`` is kept as such.
+
+        Args:
+            metadata: ``system_prompt``, ``voice``, ``temperature``, ``tools``, ``greeting``, ``provider_config``; other
+                keys are the application's.
+
+        Raises:
+            ConfigError: A value that cannot work.
+        """
+        own = {name: metadata[name] for name in ("system_prompt", "voice", "temperature") if name in metadata}
+        if "tools" in metadata:
+            own["catalog"] = ToolCatalog(metadata["tools"], self.tool_handler)
+        vendor = metadata.get("provider_config") or {}
+        if not isinstance(vendor, Mapping):
+            raise ConfigError("metadata['provider_config'] is a dict of the vendor's settings")
+        own["provider_config"] = {**self.agent.provider_config, **vendor}
+        return replace(self, agent=replace(self.agent, **own), greeting=metadata.get("greeting", self.greeting))
 
     def with_agent(self, agent: AgentSettings) -> SessionSettings:
         """The same session with another agent."""
