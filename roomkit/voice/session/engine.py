@@ -101,7 +101,6 @@ class Session:
             ready: Gets its result when the session is ACTIVE, or the one `RoomKitError` that prevented it.
             replacing: The caller's previous session, which is ending; waited for first.
         """
-        CURRENT_SESSION_ID.set(self.view.id)
         try:
             await self._live(ready, replacing)
         except* _OverError:
@@ -120,7 +119,8 @@ class Session:
             async with contextlib.AsyncExitStack() as undo:
                 undo.callback(self._closed)
                 if replacing is not None:
-                    await replacing.ended()
+                    await replacing.ended()  # at once where one of its own hooks or tools starts this one
+                CURRENT_SESSION_ID.set(self.view.id)
                 await self.unless_over(self._connect(undo))
                 async with asyncio.TaskGroup() as tasks:
                     self._tasks = tasks
