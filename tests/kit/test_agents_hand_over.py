@@ -210,6 +210,27 @@ async def test_a_voice_agent_that_is_taken_over_is_not_heard_but_hears() -> None
         assert len(transport.sent_audio) > heard_before
 
 
+async def test_what_a_taken_over_voice_agent_would_say_is_shown_to_nobody() -> None:
+    """R-0008-20, R-0008-23."""
+    provider, transport = MockRealtimeProvider(), MockRealtimeTransport()
+    voice = RealtimeVoiceChannel("voice", provider=provider, transport=transport)
+    async with RoomKit() as kit:
+        kit.register_channel(voice)
+        session = await voice.start_session("room", "caller", "connection")
+        party = Party(kit)
+        await party.joins("boss")
+
+        await kit.take_over("room", "voice", by="boss")
+        await provider.simulate_transcription(session, "May I", role="assistant", is_final=False)
+        await provider.simulate_transcription(session, "May I help you?", role="assistant")
+        await kit.hand_back("room", "voice")
+        await provider.simulate_transcription(session, "I am back", role="assistant")
+
+        shown = [message["text"] for _, message in transport.sent_messages if message["type"] == "transcription"]
+        assert shown == ["I am back"]
+        assert [text for text in party.heard("boss") if "May I" in text] == []
+
+
 async def test_what_a_supervisor_writes_is_context_for_the_voice_agent_not_a_question_to_it() -> None:
     """R-0008-23."""
     provider = MockRealtimeProvider()

@@ -106,6 +106,7 @@ class SessionEvents:
         self._lane = lane
         self._policy = TurnPolicy()
         self.owes_answer = False
+        self._can_read = True
         self._timers: set[asyncio.TimerHandle] = set()
         self.voice = AgentVoice(
             host.clock,
@@ -125,7 +126,7 @@ class SessionEvents:
             host.settings,
             host.port,
             host.clock,
-            send=host.tell_client,
+            send=self._tell_client,
             unheard_ms=self.media.output.unheard_ms,
             when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
             on_allowed=self._allowed,
@@ -161,8 +162,15 @@ class SessionEvents:
 
     def permit(self, *, can_write: bool, can_read: bool) -> None:
         """The binding's live permission; holds from the very next frame."""
+        self._can_read = can_read
         self.media.stop_input("permission", not can_write)
         self._after_cut(self.media.stop_output(not can_read))
+
+    def _tell_client(self, message: messages.Message) -> None:
+        """Who may not hear the agent does not read it either, but for what was heard when it was cut off."""
+        is_agents = message["type"] == "transcription" and message["role"] == "assistant"
+        if self._can_read or not is_agents or message.get("interrupted"):
+            self._host.tell_client(message)
 
     async def wind_up(self) -> None:
         """The session is over: what was heard is stored."""
