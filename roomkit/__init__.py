@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         ModelReply,
         ModelRequest,
         ModelToolCall,
+        PartialViewer,
         RoomLocks,
+        StreamingTextModel,
         TextModel,
     )
     from roomkit.errors import (
@@ -78,7 +80,7 @@ if TYPE_CHECKING:
     )
     from roomkit.models.event import DeliveryResult, EventSource, RoomEvent
     from roomkit.models.framework import EphemeralEvent, FrameworkEvent
-    from roomkit.models.generation import GenerationEvent
+    from roomkit.models.generation import GenerationEvent, PartialReply
     from roomkit.models.hook import HookResult, InjectedEvent
     from roomkit.models.participant import Participant, ParticipantRole
     from roomkit.models.room import Room, RoomTimers
@@ -179,6 +181,7 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "ToolCallEvent",
     # roomkit.models.generation
     "GenerationEvent",
+    "PartialReply",
     # roomkit.models.framework
     "EphemeralEvent",
     "FrameworkEvent",
@@ -205,7 +208,9 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "ModelReply",
     "ModelRequest",
     "ModelToolCall",
+    "PartialViewer",
     "RoomLocks",
+    "StreamingTextModel",
     "TextModel",
     # roomkit.store.base
     "ConversationStore",
@@ -262,7 +267,7 @@ _MODULES: Final = {
     "roomkit.models.delivery": "DeliveryStatusEvent InboundMessage InboundResult",
     "roomkit.models.hook": "HookResult InjectedEvent",
     "roomkit.models.tool_call": "Tool ToolCallEvent",
-    "roomkit.models.generation": "GenerationEvent",
+    "roomkit.models.generation": "GenerationEvent PartialReply",
     "roomkit.models.framework": "EphemeralEvent FrameworkEvent",
     "roomkit.models.session": "EndReason LinkState SessionState VoiceSession",
     "roomkit.models.voice": (
@@ -270,7 +275,8 @@ _MODULES: Final = {
         "TranscriptionEvent TurnEvent "
     ),
     "roomkit.core.ports": (
-        "Channel ChannelHost IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall RoomLocks TextModel "
+        "Channel ChannelHost IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall PartialViewer "
+        "RoomLocks StreamingTextModel TextModel "
     ),
     "roomkit.store.base": "ConversationStore",
     "roomkit.store.memory": "MemoryStore",
