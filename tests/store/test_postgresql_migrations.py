@@ -50,6 +50,20 @@ async def test_of_many_that_start_at_once_one_makes_the_tables(
         await store.close()
 
 
+async def test_who_comes_second_waits_for_the_first_and_finds_it_done(
+    postgresql_dsn: str, postgresql_schema: str
+) -> None:
+    """Nothing is tried again here, as the store would: with the lock nothing needs to be."""
+    settings = {"search_path": postgresql_schema}
+    connections = [await asyncpg.connect(postgresql_dsn, server_settings=settings) for _ in range(4)]
+
+    await asyncio.gather(*(migrate(each, postgresql_schema, [FIRST, SECOND]) for each in connections))
+
+    assert await applied(connections[0]) == ["0001_first", "0002_second"]
+    for each in connections:
+        await each.close()
+
+
 async def test_only_what_is_missing_is_applied(connection: Any, postgresql_schema: str) -> None:
     await migrate(connection, postgresql_schema, [FIRST])
 
