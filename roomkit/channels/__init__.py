@@ -12,17 +12,27 @@ if TYPE_CHECKING:
     from roomkit.channels.realtime_voice import RealtimeVoiceChannel
     from roomkit.channels.webhook import WebhookChannel
     from roomkit.channels.websocket import WebSocketChannel
+    from roomkit.channels.websocket_client import ChatIdentity
 
 _SOURCES = {
     "AIChannel": "ai",
     "CLIChannel": "cli",
     "ChannelBase": "base",
+    "ChatIdentity": "websocket_client",
     "RealtimeVoiceChannel": "realtime_voice",
     "WebSocketChannel": "websocket",
     "WebhookChannel": "webhook",
 }
 
-__all__ = ["AIChannel", "CLIChannel", "ChannelBase", "RealtimeVoiceChannel", "WebSocketChannel", "WebhookChannel"]
+__all__ = [
+    "AIChannel",
+    "CLIChannel",
+    "ChannelBase",
+    "ChatIdentity",
+    "RealtimeVoiceChannel",
+    "WebSocketChannel",
+    "WebhookChannel",
+]
 
 
 def __getattr__(name: str) -> Any:

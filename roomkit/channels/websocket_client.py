@@ -192,19 +192,25 @@ class ChatClient:
         self._held = []
         if is_first:
             self._joined(self)
-        has_more = False
-        if command.after_index is not None:
-            self._shown_index = command.after_index
-            backlog = await self._host.since(self._room_id, after_index=command.after_index, limit=BACKLOG_EVENTS + 1)
-            has_more = len(backlog) > BACKLOG_EVENTS
-            for event in backlog[:BACKLOG_EVENTS]:
+        try:
+            has_more = await self._replay(command.after_index)
+            self._tell("backlog_end", command.ref, index=self._shown_index, has_more=has_more)
+        finally:  # also when the past cannot be read: the present goes on
+            held, self._held = self._held, None
+            for event in held:
                 self._show(event)
-        self._tell("backlog_end", command.ref, index=self._shown_index, has_more=has_more)
-        held, self._held = self._held, None
-        for event in held:
-            self._show(event)
         if is_first:
             await self._publish("presence", status="online")
+
+    async def _replay(self, after_index: int | None) -> bool:
+        """Show what came after an index; whether there is more than one answer holds."""
+        if after_index is None:
+            return False
+        self._shown_index = after_index
+        backlog = await self._host.since(self._room_id, after_index=after_index, limit=BACKLOG_EVENTS + 1)
+        for event in backlog[:BACKLOG_EVENTS]:
+            self._show(event)
+        return len(backlog) > BACKLOG_EVENTS
 
     async def _change(self, command: Edit | Delete) -> None:
         """Edit or delete, but only what this participant said on this channel."""
@@ -286,8 +292,8 @@ def _code_of(error: Exception) -> str:
 def _sentence(error: Exception) -> str:
     """What a client is told; a store's own words are for the log."""
     if isinstance(error, StoreError):
-        logger.warning("a message was not stored: %s", error)
-        return "not stored: send it again"
+        logger.warning("a chat client was told to try again: %s", error)
+        return "the store could not be used: try again"
     if isinstance(error, ValidationError):
         return "a field has a value it cannot take"
     return str(error)

@@ -1,4 +1,4 @@
-"""The chat protocol of `WebSocketChannel.asgi`, spoken by clients that are bare ASGI callables (R-0002-9 to 13)."""
+"""The chat protocol of `WebSocketChannel.asgi`, spoken by clients that are bare ASGI callables (R-0002-10 to 16)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Callable, MutableMapping
 from typing import Any
 
 import pytest
+import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from roomkit.channels.websocket import WebSocketChannel
 from roomkit.channels.websocket_client import BACKLOG_EVENTS, MAX_MISTAKES, MAX_WAITING, ChatIdentity
 from roomkit.channels.websocket_protocol import UnreadableError, read
-from roomkit.errors import ConfigError
+from roomkit.errors import ConfigError, StoreError
 from roomkit.kit import RoomKit
 from roomkit.models.content import TextContent
 from roomkit.models.context import RoomContext
@@ -23,6 +26,7 @@ from roomkit.models.enums import Access, HookTrigger
 from roomkit.models.event import RoomEvent
 from roomkit.models.generation import PartialReply
 from roomkit.models.hook import HookResult
+from roomkit.store.memory import MemoryStore
 from roomkit.voice.wires.listener import UpgradeRequest
 
 Message = MutableMapping[str, Any]
@@ -113,15 +117,19 @@ class Chat:
         await self.kit.process_inbound(message, room_id="room")
 
 
+async def furnished(kit: RoomKit, tasks: asyncio.TaskGroup) -> Chat:
+    chat = Chat(kit, tasks)
+    await kit.create_room("room")
+    for channel in (chat.channel, WebSocketChannel("phone")):
+        kit.register_channel(channel)
+        await kit.attach_channel("room", channel.channel_id)
+    return chat
+
+
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
     async with asyncio.TaskGroup() as tasks, RoomKit() as kit:
-        chat = Chat(kit, tasks)
-        await kit.create_room("room")
-        for channel in (chat.channel, WebSocketChannel("phone")):
-            kit.register_channel(channel)
-            await kit.attach_channel("room", channel.channel_id)
-        yield chat
+        yield await furnished(kit, tasks)
 
 
 async def test_a_message_enters_the_room_and_is_shown_to_all_its_sender_included(chat: Chat) -> None:
@@ -372,6 +380,53 @@ async def test_a_client_that_does_not_read_is_dropped_and_delays_nobody(chat: Ch
     await eve.hears("event", 4)
 
     assert "slow" not in {each.identity.participant_id for each in chat.channel.asgi.clients("room")}
+
+
+class Unreadable(MemoryStore):
+    """A store whose timelines can be written and not read, for a while."""
+
+    fails = True
+
+    async def events(self, room_id: str, **bounds: Any) -> list[RoomEvent]:
+        if self.fails and "after_index" in bounds:
+            raise StoreError("disk /dev/secret is broken")
+        return await super().events(room_id, **bounds)
+
+
+async def test_when_the_past_cannot_be_read_the_present_goes_on() -> None:
+    store = Unreadable()
+    async with asyncio.TaskGroup() as tasks, RoomKit(store) as kit:
+        chat = await furnished(kit, tasks)
+        ada = chat.opens("ada")
+        ada.says("hello", after_index=-1)
+        error = await ada.hears("error")
+
+        await chat.said("now")
+        await ada.hears("event")
+        store.fails = False
+        ada.says("hello", after_index=-1)
+        await ada.hears("event", 2)
+
+        assert (error["code"], error["message"]) == ("try_again", "the store could not be used: try again")
+
+
+async def test_a_real_server_and_a_real_client(chat: Chat) -> None:
+    config = uvicorn.Config(chat.channel.asgi, port=0, ws="websockets-sansio", log_level="critical")
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    address = f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+
+    with pytest.raises(InvalidStatus):
+        await connect(f"ws://{address}/room?stranger", proxy=None)
+    async with connect(f"ws://{address}/room?ada", proxy=None) as client:
+        assert json.loads(await client.recv())["type"] == "welcome"
+        await client.send('{"type": "hello"}')
+        assert json.loads(await client.recv())["type"] == "backlog_end"
+        await client.send('{"type": "message", "text": "hello"}')
+        assert {json.loads(await client.recv())["type"] for _ in range(2)} == {"ack", "event"}
+    await server.shutdown()
 
 
 @pytest.mark.virtual_time
