@@ -95,7 +95,8 @@ class AIChannel(ChannelBase):
         except StoppedError:  # it may not speak any more: that is no failure
             return None
         finally:
-            del self._thinking[event.room_id]
+            if self._thinking.get(event.room_id) is stop:
+                del self._thinking[event.room_id]
 
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
         """An agent that is out, muted or taken over stops thinking."""

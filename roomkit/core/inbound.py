@@ -210,7 +210,9 @@ class InboundPipeline:
         try:
             for message in output.messages:
                 if cascade.budget <= 0:
-                    self._parts.framework.emit("cascade_budget_exceeded", room_id=live.id, event_id=event.id)
+                    self._parts.framework.emit(
+                        "cascade_budget_exceeded", room_id=live.id, channel_id=channel.channel_id, event_id=event.id
+                    )
                     return
                 cascade.budget -= 1
                 await self._enter(live, Passage(answer(live, event, channel, message, self._parts.clock), cascade))

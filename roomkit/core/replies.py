@@ -133,7 +133,7 @@ class Reply:
         """Whether a report is about the event this became, or about the answers of its channel to what it answers."""
         if report.event_id == self._id:
             return True
-        return report.event_id == self._answered.id and report.channel_id in (None, self._channel.channel_id)
+        return report.event_id == self._answered.id and report.channel_id == self._channel.channel_id
 
     # --- one viewer -------------------------------------------------------------------------------------------------
 

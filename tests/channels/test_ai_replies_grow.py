@@ -267,6 +267,23 @@ async def test_a_reply_too_deep_in_the_chain_is_taken_away_again() -> None:
         assert desk.heard("ada") == []
 
 
+async def test_a_reply_beyond_the_budget_is_taken_away_and_the_one_within_it_stays() -> None:
+    """R-0008-13."""
+    async with RoomKit(cascade_budget=1) as kit:
+        await kit.create_room("room")
+        desk = Desk(kit)
+        await desk.joins("ada")
+        for name, text in (("quick", "one"), ("slow", "two three")):
+            kit.register_channel(AIChannel(name, Types([text])))
+            await kit.attach_channel("room", name, visibility="transport")
+
+        await desk.asked()
+
+        assert desk.heard("ada") == ["one"]
+        withdrawn = {partial.channel_id for partial in desk.partials["ada"] if partial.is_withdrawn}
+        assert withdrawn == {"slow"}
+
+
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
