@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -248,3 +249,24 @@ async def test_what_a_supervisor_writes_is_context_for_the_voice_agent_not_a_que
 
         injected = [(call.args["text"], call.args["silent"]) for call in provider.calls if call.method == "inject_text"]
         assert injected == [("I will call her back", True), ("go on", False)]
+
+
+async def test_who_took_over_is_remembered_across_a_restart(tmp_path: Path) -> None:
+    """R-0008-24."""
+    model = MockAIProvider(["never"])
+    for restarted in (False, True):
+        async with RoomKit(tmp_path / "rooms.db") as kit:
+            kit.register_channel(AIChannel("bot", model))
+            if not restarted:
+                await kit.create_room("room")
+                await kit.attach_channel("room", "bot")
+                await kit.take_over("room", "bot", by="boss")
+                continue
+            party = Party(kit)
+            await party.joins("ada")
+
+            await party.says("ada", "still there?")
+
+            binding = await kit.get_binding("room", "bot")
+            assert binding is not None
+            assert (binding.taken_over_by, model.calls) == ("boss", [])

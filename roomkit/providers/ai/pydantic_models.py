@@ -111,6 +111,8 @@ def _named(name: str) -> Model:
         raise ConfigError(f"model {name!r} cannot be used: {error}") from error
     except ValueError as error:  # what pydantic-ai raises for a name it cannot read
         raise ConfigError(f"there is no model {name!r}") from error
+    except Exception as error:  # the vendor's own package, when it is not set up
+        raise ConfigError(f"model {name!r} cannot be used: {type(error).__name__}; is its key set?") from error
 
 
 def _text_in(event: object) -> str:
