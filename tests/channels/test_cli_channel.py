@@ -178,10 +178,12 @@ async def test_waiting_for_a_line_can_be_cancelled_and_loses_none(pipe: tuple[in
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await anext(standard_input(reading))
+    is_still_watched = asyncio.get_running_loop().remove_reader(reading)
 
     os.write(writing, b"later\n")
 
     assert await anext(standard_input(reading)) == "later"
+    assert not is_still_watched
 
 
 async def test_a_file_can_be_the_input(tmp_path: Path) -> None:
