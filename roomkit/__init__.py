@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from roomkit.providers.ai.mock import MockAIProvider
     from roomkit.store.base import ConversationStore
     from roomkit.store.memory import MemoryStore
+    from roomkit.store.postgresql import PostgreSQLStore
     from roomkit.store.sqlite import SQLiteStore
     from roomkit.voice.backends.mock import MockVoiceBackend
     from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
@@ -216,6 +217,8 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "ConversationStore",
     # roomkit.store.memory
     "MemoryStore",
+    # roomkit.store.postgresql
+    "PostgreSQLStore",
     # roomkit.store.sqlite
     "SQLiteStore",
     # roomkit.channels.base
@@ -280,6 +283,7 @@ _MODULES: Final = {
     ),
     "roomkit.store.base": "ConversationStore",
     "roomkit.store.memory": "MemoryStore",
+    "roomkit.store.postgresql": "PostgreSQLStore",
     "roomkit.store.sqlite": "SQLiteStore",
     "roomkit.channels.base": "ChannelBase",
     "roomkit.channels.ai": "AIChannel",
