@@ -35,6 +35,9 @@ MAX_REMEMBERED = 10_000
 """Attempts kept for refusing replays. They are good for minutes only, and beyond this bound the oldest goes; a message
 then sent again still is not taken twice, for the room's store knows its id."""
 
+MAX_WARNINGS = 20
+"""A scheme has a handful of reasons to refuse; one that makes up new ones is not listened to for ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -86,6 +89,7 @@ class WebhookDoor:
         self._max_body_bytes = max_body_bytes
         self._max_requests = max_requests
         self._at_work = 0
+        self._warned: set[str] = set()
         self._attempts: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,7 +156,7 @@ class WebhookDoor:
         try:
             verified = self._signature.verify(headers, body, host.clock.wall().timestamp())
         except AccessDeniedError as error:
-            logger.warning("channel %s: a webhook was refused: %s", self._channel_id, error)
+            self._warn_once(str(error))
             raise Refusal(401, str(error)) from None
         self._admit(verified)
         try:
@@ -162,6 +166,12 @@ class WebhookDoor:
             if verified.attempt is not None and not (isinstance(error, Refusal) and error.answer.status < 500):
                 self._attempts.pop(verified.attempt, None)
             raise
+
+    def _warn_once(self, why: str) -> None:
+        """Whoever guesses at the door must not fill the log; a secret that does not fit shows all the same."""
+        if why not in self._warned and len(self._warned) < MAX_WARNINGS:
+            self._warned.add(why)
+            logger.warning("channel %s refuses a webhook, further ones unsaid: %s", self._channel_id, why)
 
     def _admit(self, verified: Verified) -> None:
         """Refuse an attempt that was here before."""

@@ -77,6 +77,15 @@ async def test_a_wrong_signature_is_refused_and_nothing_enters(door: Door) -> No
     assert await door.said() == []
 
 
+async def test_refusals_are_logged_once_for_each_reason(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        await door.says("shipped", **{"webhook-signature": "v1,AAAA"})
+        await door.says("shipped", at_s=NOW_S - 301)
+
+    reasons = [record.getMessage().rpartition(": ")[2] for record in caplog.records]
+    assert reasons == ["no signature matches", "webhook-timestamp is more than 300 s from now"]
+
+
 async def test_a_body_is_not_read_before_its_signature_is_good(door: Door) -> None:
     answer = await door.client.post("/", content=b"{not json", headers={"webhook-id": "msg_1"})
 
