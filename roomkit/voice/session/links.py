@@ -160,11 +160,15 @@ class ProviderSlot:
         try:
             async with asyncio.timeout(LINK_TIMEOUT_S):
                 link = await provider.open_link(config, sink)
+            if sink.ready is None:
+                await link.close()
+                raise ProviderLostError(f"{provider.name} opened a link without saying that it is ready")
         except TimeoutError as error:
+            sink.silence()
             raise ProviderLostError(f"{provider.name} was not ready within {LINK_TIMEOUT_S:g} s") from error
-        if sink.ready is None:
-            await link.close()
-            raise ProviderLostError(f"{provider.name} opened a link without saying that it is ready")
+        except BaseException:
+            sink.silence()  # a socket that takes its time to close must not hold the session
+            raise
         return OpenLink(provider, config, link, sink, sink.ready)
 
     def adopt(self, opened: OpenLink) -> OpenLink | None:
