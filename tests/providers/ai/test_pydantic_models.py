@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -215,3 +217,23 @@ def test_a_model_whose_key_is_missing_is_refused_at_once(monkeypatch: pytest.Mon
 
     with pytest.raises(ConfigError, match="cannot be used"):
         AIChannel("agent", "openai:gpt-5.2")
+
+
+def _run(code: str) -> str:
+    return subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True).strip()
+
+
+def test_an_agent_on_another_model_needs_no_pydantic_ai_and_one_that_does_says_how_to_get_it() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['pydantic_ai'] = None\n"
+        "from roomkit import AIChannel, MockAIProvider\n"
+        "from roomkit.errors import MissingExtraError\n"
+        "AIChannel('agent', MockAIProvider())\n"
+        "try:\n"
+        "    AIChannel('agent', 'test')\n"
+        "except MissingExtraError as error:\n"
+        "    print(error)"
+    )
+
+    assert "pip install 'roomkit[ai]'" in _run(code)
