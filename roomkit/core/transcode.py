@@ -17,6 +17,7 @@ from typing import Any, Final, get_args
 from roomkit.models.channel import ChannelCapabilities
 from roomkit.models.content import (
     MAX_PARTS,
+    MAX_TEXT_CHARS,
     AudioContent,
     CompositeContent,
     DeleteContent,
@@ -162,7 +163,7 @@ def _pieces(content: EventContent, capabilities: ChannelCapabilities) -> Iterato
         case TextContent():
             yield content
         case _:
-            yield TextContent(body=as_text(content))
+            yield TextContent(body=as_text(content)[:MAX_TEXT_CHARS])
 
 
 def _merged(pieces: Iterable[EventContent], limit: int | None) -> Iterator[EventContent]:

@@ -10,6 +10,7 @@ from roomkit.core.transcode import EVERYTHING, as_text, contents, split_text, tr
 from roomkit.models.channel import ChannelCapabilities
 from roomkit.models.content import (
     MAX_PARTS,
+    MAX_TEXT_CHARS,
     AudioContent,
     CompositeContent,
     DeleteContent,
@@ -126,6 +127,14 @@ def test_a_novel_for_a_channel_of_short_messages_ends_in_an_ellipsis() -> None:
     assert len(pieces) == MAX_PARTS
     assert pieces[0] == "word word"
     assert pieces[-1] == "…"
+
+
+def test_words_put_around_the_longest_text_there_is_do_not_make_it_too_long() -> None:
+    edit = EditContent(target_event_id="e", new_content=TextContent(body="x" * MAX_TEXT_CHARS))
+
+    shown = transcode(edit, TEXT_ONLY)
+
+    assert len(as_text(shown)) == MAX_TEXT_CHARS
 
 
 def test_white_space_alone_too_long_for_the_channel_is_nothing() -> None:
