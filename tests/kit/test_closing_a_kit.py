@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.errors import SessionStateError
 from roomkit.kit import RoomKit
 from roomkit.models.enums import EventStatus
 from roomkit.models.event import RoomEvent
+from roomkit.models.session import EndReason, SessionState
 from roomkit.store.sqlite import SQLiteStore
+from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from tests.kit.conftest import Agent, Party
 
 CHILD = """
@@ -149,6 +152,28 @@ async def test_without_a_grace_nothing_is_drained() -> None:
     await kit.close()
 
     assert channel.told == ["close"]
+
+
+@pytest.mark.virtual_time
+async def test_a_caller_hears_the_answer_out_and_no_other_gets_in_meanwhile() -> None:
+    provider, transport = MockRealtimeProvider(), MockRealtimeTransport()
+    channel = RealtimeVoiceChannel("voice", provider=provider, transport=transport)
+    kit = RoomKit()
+    kit.register_channel(channel)
+    session = await channel.start_session("room", "ada")
+    await provider.simulate_response_start(session)
+
+    async with asyncio.TaskGroup() as tasks:
+        closing = tasks.create_task(kit.close(grace_s=30))
+        await asyncio.sleep(0.5)
+        assert session.state is SessionState.ACTIVE
+        with pytest.raises(SessionStateError):
+            await channel.start_session("room", "eve")
+        await provider.simulate_response_end(session)
+    await closing
+
+    assert session.end_reason is EndReason.SHUTDOWN
+    assert asyncio.get_running_loop().time() < 30
 
 
 async def test_sigterm_in_the_middle_of_a_delivery_loses_nothing_and_leaves_nothing(tmp_path: Path) -> None:
