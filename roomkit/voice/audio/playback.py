@@ -37,12 +37,13 @@ class HeardItem:
 class Playback:
     """The ledger of one session's agent audio."""
 
-    __slots__ = ("_items", "_reported_ms", "_reports", "_sent_ms", "epoch")
+    __slots__ = ("_base_ms", "_items", "_reported_ms", "_reports", "_sent_ms", "epoch")
 
     def __init__(self) -> None:
         self.epoch = 0
         self._items: deque[PlayedItem] = deque()
         self._sent_ms = 0.0
+        self._base_ms = 0.0
         self._reported_ms = 0.0
         self._reports = False
 
@@ -72,8 +73,14 @@ class Playback:
         if epoch != self.epoch:
             return None
         self._reports = True
-        self._reported_ms = min(self._sent_ms, max(self._reported_ms, played_ms))
+        self._reported_ms = min(self._sent_ms, max(self._reported_ms, self._base_ms + played_ms))
         return self._sent_ms - self._reported_ms
+
+    def client_is_new(self) -> None:
+        """Another client takes over: a new epoch; what went to the one before it counts as heard."""
+        self.epoch += 1
+        self._reports = False
+        self._base_ms = self._reported_ms = self._sent_ms
 
     def position_ms(self, ahead_ms: float, overdue_ms: float = 0.0) -> float:
         """Milliseconds heard since the last clear.
@@ -116,7 +123,7 @@ class Playback:
         ]
         self._items.clear()
         self.epoch += 1
-        self._sent_ms = self._reported_ms = 0.0
+        self._sent_ms = self._base_ms = self._reported_ms = 0.0
         return cut
 
 

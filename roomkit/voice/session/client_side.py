@@ -130,12 +130,13 @@ class ClientSide:
             self._host.end(EndReason.CLIENT_GONE)
             return
         self._host.client_is(LinkState.RECOVERING)
+        self._host.events.media.detach_client()
         self._grace = asyncio.get_running_loop().call_later(
             self._grace_ms / 1000.0, self._host.end, EndReason.CLIENT_GONE
         )
 
-    async def resume(self, connection: Any) -> None:
-        """The client is back on another connection; it holds no audio.
+    async def resume(self, connection: Any, welcome: messages.Message) -> None:
+        """The client is back on another connection; it holds no audio. ``welcome`` is the first it hears.
 
         Raises:
             ConfigError: ``connection`` is nothing this transport can carry.
@@ -151,6 +152,7 @@ class ClientSide:
             self._grace.cancel()
         self._sink.silence()
         self._sink, self._link = sink, link
+        link.send_message(welcome)
         self._host.events.media.attach_client(link)
         self.go_live()
 

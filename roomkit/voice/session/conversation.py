@@ -85,6 +85,7 @@ class Conversation:
         self._order: WordOrder[RoomEvent] = WordOrder()
         self._utterances: dict[str, Utterance] = {}
         self._unsaid: dict[str, HeardItem] = {}
+        self._being_cut: set[str] = set()
         self._finished = Recent()
         self._late = Recent()
         self._open_turns: dict[str, asyncio.Future[None]] = {}
@@ -173,8 +174,13 @@ class Conversation:
         for utterance in list(self._utterances.values()):
             await self._no_more_of(utterance, was_begun=utterance.response_id in begun)
 
+    def cut_follows(self, response_ids: set[str]) -> None:
+        """These answers were interrupted just now; nothing of them is whole until `cut`, which follows on the lane."""
+        self._being_cut |= response_ids
+
     async def cut(self, heard: list[HeardItem], response_ids: set[str]) -> None:
         """The answer was interrupted: its words end where the caller's hearing of them did."""
+        self._being_cut -= response_ids
         by_key = {item.item_id or item.response_id: item for item in heard}
         for response_id in response_ids:
             is_past_the_cut = False
@@ -207,6 +213,8 @@ class Conversation:
             await self.publish_due()
             return
         utterance.text = verdict.event.text
+        if utterance.response_id in self._being_cut:
+            return
         if self._unheard_ms(utterance.response_id) <= 0.0:
             await self._finish(utterance, utterance.text)
             return

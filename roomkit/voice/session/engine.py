@@ -315,8 +315,7 @@ class Session:
 
     async def resume(self, connection: Any) -> None:
         """The client is back on another connection; see `ClientSide.resume`."""
-        await self._client_side.resume(connection)
-        self.tell_client(messages.session_started(self.view, self.provider.name))
+        await self._client_side.resume(connection, messages.session_started(self.view, self.provider.name))
 
     async def typed(self, text: str) -> None:
         """The caller typed."""

@@ -175,6 +175,7 @@ class SessionEvents:
     async def wind_up(self) -> None:
         """The session is over: what was heard is stored."""
         cut = self.media.interrupt(by_provider=True)
+        self.conversation.cut_follows(cut.response_ids)
         self._lane.put(lambda: self.conversation.finish(cut.items, cut.response_ids))
         await self._lane.settled()
 
@@ -270,6 +271,7 @@ class SessionEvents:
             return
         self.voice.look_again()
         self.voice.stopped()
+        self.conversation.cut_follows(cut.response_ids)
         self._lane.put(lambda: self.conversation.cut(cut.items, cut.response_ids))
         for response_id in sorted({item.response_id for item in cut.items}):
             self._observe(HookTrigger.ON_BARGE_IN, BargeInEvent, response_id=response_id, heard_ms=cut.heard_ms)

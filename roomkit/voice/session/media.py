@@ -71,6 +71,10 @@ class Media:
         self.output.attach_provider(opened.ready.output_rate_hz)
         self.input.attach(opened.link, opened.ready.input_rate_hz)
 
+    def detach_client(self) -> None:
+        """The client is away and may come back: the agent's audio waits for it."""
+        self.output.detach_client()
+
     def attach_client(self, client: TransportLink) -> None:
         """The client came back on another link."""
         self.input.resample_from(client.input_rate_hz)

@@ -72,7 +72,7 @@ class OutputPath:
         self._pump_timer: asyncio.TimerHandle | None = None
         self._heard_timer: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[Callable[[], None]]] = {}
-        self._is_open = True
+        self._is_open = self._is_attached = True
         self._overflowed = False
         self._until_level = 0.0
         self._provider_rate_hz = link.output_rate_hz
@@ -98,12 +98,19 @@ class OutputPath:
         """The answers whose audio came; of those heard to their end the newest only."""
         return self._playback.response_ids()
 
+    def detach_client(self) -> None:
+        """The client is away: what was sent counts as heard, the rest waits for it."""
+        self._is_attached = False
+
     def attach_client(self, link: TransportLink) -> None:
-        """The client came back on another link: it holds nothing."""
+        """The client came back on another link: it holds nothing, and counts its playback from zero."""
         self._link = link
+        self._is_attached = True
         self._lead.cleared()
+        self._playback.client_is_new()
         self._set_rate(link.output_rate_hz)
         self.attach_provider(self._provider_rate_hz)
+        link.clear_audio(self._playback.epoch)
         self._pump()
 
     def close(self) -> None:
@@ -127,7 +134,11 @@ class OutputPath:
         duration_ms = len(pcm) * self._ms_per_byte
         item = self._playback.received(audio.response_id, audio.item_id, duration_ms)
         now_ms = self._now_ms()
-        if not self._queue and self._lead.delay_ms(duration_ms, now_ms, self._link.buffered_ms) <= 0.0:
+        if (
+            not self._queue
+            and self._is_attached
+            and self._lead.delay_ms(duration_ms, now_ms, self._link.buffered_ms) <= 0.0
+        ):
             self._send(pcm, duration_ms, item, now_ms)
             return
         self._enqueue(pcm, duration_ms, item)
@@ -151,7 +162,7 @@ class OutputPath:
 
     def _pump(self) -> None:
         self._pump_timer = None
-        while self._queue:
+        while self._queue and self._is_attached:
             pcm, duration_ms, item = self._queue[0]
             now_ms = self._now_ms()
             delay_ms = self._lead.delay_ms(duration_ms, now_ms, self._link.buffered_ms)
