@@ -59,6 +59,8 @@ class KitRoomPort:
 
     async def ask(self, trigger: HookTrigger, event: E) -> Verdict[E]:
         """Run the deciding hooks in order and start the observers."""
+        if not self._parts.registry.of(trigger, self._room_id):
+            return Verdict(True, event, None, NOTHING)
         outcome = await self._parts.hooks.ask(trigger, event, self._scope, self._context())
         for injected in outcome.injected:
             self._start(self._inject(injected), "inject")
