@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from roomkit.core.ports import (
         Channel,
         ChannelHost,
+        IdentityChallenge,
         IdentityResolver,
         ModelMessage,
         ModelReply,
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from roomkit.models.framework import EphemeralEvent, FrameworkEvent
     from roomkit.models.generation import GenerationEvent, PartialReply
     from roomkit.models.hook import HookResult, InjectedEvent
+    from roomkit.models.identity import Address, Identity, IdentityStatus
     from roomkit.models.participant import Participant, ParticipantRole
     from roomkit.models.room import Room, RoomTimers
     from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
@@ -160,6 +162,10 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.models.room
     "Room",
     "RoomTimers",
+    # roomkit.models.identity
+    "Address",
+    "Identity",
+    "IdentityStatus",
     # roomkit.models.participant
     "Participant",
     "ParticipantRole",
@@ -204,6 +210,7 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.core.ports
     "Channel",
     "ChannelHost",
+    "IdentityChallenge",
     "IdentityResolver",
     "ModelMessage",
     "ModelReply",
@@ -264,6 +271,7 @@ _MODULES: Final = {
     ),
     "roomkit.models.event": "DeliveryResult EventSource RoomEvent",
     "roomkit.models.room": "Room RoomTimers",
+    "roomkit.models.identity": "Address Identity IdentityStatus",
     "roomkit.models.participant": "Participant ParticipantRole",
     "roomkit.models.channel": "ChannelBinding ChannelCapabilities ChannelMessage ChannelOutput",
     "roomkit.models.context": "RoomContext",
@@ -278,7 +286,7 @@ _MODULES: Final = {
         "TranscriptionEvent TurnEvent "
     ),
     "roomkit.core.ports": (
-        "Channel ChannelHost IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall PartialViewer "
+        "Channel ChannelHost IdentityChallenge IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall PartialViewer "
         "RoomLocks StreamingTextModel TextModel "
     ),
     "roomkit.store.base": "ConversationStore",

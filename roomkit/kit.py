@@ -16,7 +16,7 @@ from roomkit.core.ephemeral import EphemeralCallback
 from roomkit.core.framework import FrameworkListener
 from roomkit.core.inbound import InboundLimits
 from roomkit.core.locks import MemoryRoomLocks
-from roomkit.core.ports import Channel, IdentityResolver, RoomLocks
+from roomkit.core.ports import Channel, IdentityChallenge, IdentityResolver, RoomLocks
 from roomkit.core.registry import HookFunction, make_hook
 from roomkit.core.shutdown import run_until_signal
 from roomkit.models.channel import ChannelBinding
@@ -34,6 +34,7 @@ from roomkit.models.enums import (
 )
 from roomkit.models.event import RoomEvent
 from roomkit.models.framework import EphemeralEvent
+from roomkit.models.identity import Address
 from roomkit.models.participant import Participant, ParticipantRole
 from roomkit.models.room import Room, RoomTimers
 from roomkit.store import open_store
@@ -51,7 +52,9 @@ class RoomKit:
         lock_manager: Keeps two events of one room apart; nothing suits one process.
         max_chain_depth: How deep answers to answers may go before they are blocked.
         process_timeout: Seconds an inbound event may take to the store, and again its deliveries.
-        identity_timeout: Seconds the resolver may take.
+        identity_timeout: Seconds the resolver may take, and the challenge.
+        identity_challenge: Asks whom the resolver does not know, or cannot tell from others, who they are; without one
+            they take part under their sender id.
         delivery_timeout: Seconds a channel may take for one event (a text agent's whole answer included).
         cascade_budget: Answers one event may cause in all.
         clock: Time and ids; tests pass a virtual one.
@@ -66,6 +69,7 @@ class RoomKit:
         process_timeout: float = 30.0,
         identity_timeout: float = 10.0,
         *,
+        identity_challenge: IdentityChallenge | None = None,
         delivery_timeout: float = 60.0,
         cascade_budget: int = 100,
         clock: Clock = SYSTEM_CLOCK,
@@ -75,6 +79,7 @@ class RoomKit:
             lock_manager or MemoryRoomLocks(),
             clock,
             resolver=identity_resolver,
+            challenge=identity_challenge,
             limits=InboundLimits(max_chain_depth, cascade_budget, process_timeout),
             identity_timeout_s=identity_timeout,
             delivery_timeout_s=delivery_timeout,
@@ -387,12 +392,12 @@ class RoomKit:
         self,
         room_id: str,
         participant_id: str,
-        role: ParticipantRole = ParticipantRole.MEMBER,
+        role: ParticipantRole | None = None,
         *,
         display_name: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> Participant:
-        """Make somebody a member of a room; who already takes part keeps what is not given."""
+        """Make somebody a member of a room (role: member); who already takes part keeps what is not given."""
         return await self._engine.participants.add_member(
             room_id, participant_id, role=role, display_name=display_name, metadata=metadata
         )
@@ -401,13 +406,25 @@ class RoomKit:
         """Take somebody out of a room; whether they were in it."""
         return await self._engine.participants.remove_member(room_id, participant_id)
 
-    async def list_members(self, room_id: str) -> list[Participant]:
-        """A room's members in the order they came."""
-        return await self._engine.participants.list_members(room_id)
+    async def list_members(self, room_id: str, role: ParticipantRole | None = None) -> list[Participant]:
+        """A room's members, or those of one role, in the order they came."""
+        return await self._engine.participants.list_members(room_id, role)
 
     async def is_member(self, room_id: str, participant_id: str) -> bool:
         """Whether somebody is a member of a room."""
         return await self._engine.participants.is_member(room_id, participant_id)
+
+    async def link_address(self, room_id: str, participant_id: str, channel_id: str, sender_id: str) -> Participant:
+        """Let what ``sender_id`` sends on a channel be a participant's from now on; nobody is asked about it any more.
+
+        The participant is added if missing. An address is one participant's at a time: it leaves whoever had it.
+        """
+        address = Address(channel_id=channel_id, sender_id=sender_id)
+        return await self._engine.participants.link(room_id, participant_id, address)
+
+    async def unlink_address(self, room_id: str, channel_id: str, sender_id: str) -> bool:
+        """Undo `link_address`; whether the address was somebody's."""
+        return await self._engine.participants.unlink(room_id, Address(channel_id=channel_id, sender_id=sender_id))
 
     # --- hooks ------------------------------------------------------------------------------------------------------
 

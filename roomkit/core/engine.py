@@ -20,13 +20,14 @@ from roomkit.core.framework import FrameworkEvents
 from roomkit.core.handover import Handover
 from roomkit.core.hooks import HookEngine
 from roomkit.core.host import KitChannelHost
+from roomkit.core.identity import Identification
 from roomkit.core.inbound import InboundLimits, InboundPipeline
 from roomkit.core.live import LiveRooms
 from roomkit.core.locks import RoomGate
 from roomkit.core.notes import DeliveryNotes
 from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
-from roomkit.core.ports import Channel, IdentityResolver, RoomLocks, RoomPort
+from roomkit.core.ports import Channel, IdentityChallenge, IdentityResolver, RoomLocks, RoomPort
 from roomkit.core.registry import HookRegistry
 from roomkit.core.replies import Replies
 from roomkit.core.room_port import KitRoomPort
@@ -55,6 +56,7 @@ class ConversationEngine:
         clock: Clock,
         *,
         resolver: IdentityResolver | None,
+        challenge: IdentityChallenge | None,
         limits: InboundLimits,
         identity_timeout_s: float,
         delivery_timeout_s: float,
@@ -75,7 +77,10 @@ class ConversationEngine:
             clock=clock,
         )
         self.channels = ChannelRegistry(lambda channel: KitChannelHost(self, channel))
-        self.participants = Participants(self.parts, resolver, identity_timeout_s=identity_timeout_s)
+        self.participants = Participants(self.parts)
+        identification = Identification(
+            self.parts, self.participants, resolver, challenge, timeout_s=identity_timeout_s
+        )
         self.bindings = Bindings(self.parts, self.channels)
         self.rooms = Rooms(self.parts, self.bindings)
         self.ephemeral = Ephemeral(self.parts)
@@ -88,7 +93,7 @@ class ConversationEngine:
                 Deliveries(self.channels.find, answered, supervisor, clock, deadlines, timeout_s=delivery_timeout_s),
             )
 
-        self._pipeline = InboundPipeline(self.parts, self.participants, self._gate, limits, committer)
+        self._pipeline = InboundPipeline(self.parts, self.participants, identification, self._gate, limits, committer)
         router = Router(self.parts, self.channels, self.rooms, self.bindings)
         self.conversation = Conversation(self.parts, router, self._pipeline)
         self.handover = Handover(self.parts, self.bindings, self.participants, self._pipeline, self._gate)

@@ -15,6 +15,7 @@ from roomkit.core.background import begin
 from roomkit.core.commit import Committer, Passage
 from roomkit.core.delivery import IN_DELIVERY, AnswerCallback, Cascade
 from roomkit.core.hooks import Outcome
+from roomkit.core.identity import BLOCKED_BY, Identification, Sender
 from roomkit.core.live import LiveRoom
 from roomkit.core.locks import RoomGate
 from roomkit.core.once import once
@@ -52,6 +53,7 @@ class InboundPipeline:
         self,
         parts: Parts,
         participants: Participants,
+        identification: Identification,
         gate: RoomGate,
         limits: InboundLimits,
         committer: Callable[[AnswerCallback], Committer],
@@ -59,6 +61,7 @@ class InboundPipeline:
         self._parts = parts
         self._committer = committer(self.answered)
         self._participants = participants
+        self._identification = identification
         self._gate = gate
         self._limits = limits
         self._deadlines = parts.deadlines
@@ -139,7 +142,10 @@ class InboundPipeline:
             if passage.stored is not None:
                 passage.is_repeat = True
                 return
-        await self._identify(live, passage)
+        sender = await self._identify(live, passage)
+        if sender.is_stopped:
+            await self._stop(live, passage, sender)
+            return
         event = passage.event
         binding = live.bindings.get(event.source.channel_id)
         refusal = write_refusal(binding, event.source.direction)
@@ -151,16 +157,26 @@ class InboundPipeline:
         else:
             await self._ask_and_commit(live, passage, event)
 
-    async def _identify(self, live: LiveRoom, passage: Passage) -> None:
+    async def _identify(self, live: LiveRoom, passage: Passage) -> Sender:
         event, message = passage.event, passage.message
-        participant_id = event.source.participant_id
+        sender = Sender(event.source.participant_id)
         if message is not None:
-            participant_id = await self._participants.identify(live, message)
-            if participant_id != event.source.participant_id:
-                source = event.source.model_copy(update={"participant_id": participant_id})
+            sender = await self._identification.sender_of(live, message)
+            if sender.participant_id != event.source.participant_id:
+                source = event.source.model_copy(update={"participant_id": sender.participant_id})
                 passage.event = event.model_copy(update={"source": source})
-        if participant_id is not None and participant_id not in live.participants:
-            await self._participants.ensure_in(live, participant_id, event.source.channel_id)
+        name = sender.participant_id
+        if name is not None and name not in live.participants and not sender.is_stopped:
+            await self._participants.ensure_in(live, name, event.source.channel_id, sender.display_name)
+        return sender
+
+    async def _stop(self, live: LiveRoom, passage: Passage, sender: Sender) -> None:
+        """Keep out what somebody unproved said (R-0009-5), or an answer to a challenge (R-0009-6)."""
+        passage.refused = sender.refused
+        if sender.blocked is not None:
+            await self._committer.commit_blocked(live, passage, passage.event, BLOCKED_BY, sender.blocked)
+        if sender.question is not None:
+            await self._inject(live, passage, passage.stored, InjectedEvent(event=sender.question))
 
     async def _ask_and_commit(self, live: LiveRoom, passage: Passage, event: RoomEvent) -> None:
         event = _narrow(live, event)

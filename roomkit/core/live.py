@@ -18,6 +18,7 @@ from roomkit.models.channel import ChannelBinding
 from roomkit.models.context import RoomContext
 from roomkit.models.enums import ChannelCategory
 from roomkit.models.event import RoomEvent
+from roomkit.models.identity import Address
 from roomkit.models.participant import Participant
 from roomkit.models.room import Room
 from roomkit.store.base import ConversationStore
@@ -73,6 +74,7 @@ class LiveRoom:
         self._event_count = room.event_count
         self._bindings = {binding.channel_id: binding for binding in bindings}
         self._participants = {participant.id: participant for participant in participants}
+        self._addresses = {address: each.id for each in participants for address in each.addresses}
         self._recent = deque(recent, maxlen=RECENT_EVENTS)
         self._context: RoomContext | None = None
         self.in_flight: dict[str, asyncio.Future[InboundResult]] = {}
@@ -106,6 +108,11 @@ class LiveRoom:
         return self._participants
 
     @property
+    def addresses(self) -> Mapping[Address, str]:
+        """Whose each linked address is."""
+        return self._addresses
+
+    @property
     def categories(self) -> dict[str, ChannelCategory]:
         """What each attached channel does in the room."""
         return {channel_id: binding.category for channel_id, binding in self._bindings.items()}
@@ -133,13 +140,21 @@ class LiveRoom:
 
     def join(self, participant: Participant) -> None:
         """Add or replace a participant."""
+        self._unlink(self._participants.get(participant.id))
         self._participants[participant.id] = participant
+        self._addresses.update(dict.fromkeys(participant.addresses, participant.id))
         self._context = None
 
     def leave(self, participant_id: str) -> Participant | None:
         """Remove a participant; the one there was."""
         self._context = None
-        return self._participants.pop(participant_id, None)
+        gone = self._participants.pop(participant_id, None)
+        self._unlink(gone)
+        return gone
+
+    def _unlink(self, participant: Participant | None) -> None:
+        for address in () if participant is None else participant.addresses:
+            self._addresses.pop(address, None)
 
     def remember(self, event: RoomEvent) -> None:
         """Take in an event that was just stored."""

@@ -5,64 +5,69 @@ Not in here: what a participant may do (bindings carry permissions). Invariant: 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
-from roomkit.core.ports import IdentityResolver
 from roomkit.core.registry import Scope
-from roomkit.models.delivery import InboundMessage
 from roomkit.models.enums import HookTrigger
+from roomkit.models.identity import Address
 from roomkit.models.participant import Participant, ParticipantRole
 
 
 class Participants:
     """The participants of all rooms."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        resolver: IdentityResolver | None,
-        *,
-        identity_timeout_s: float,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._rooms = parts.rooms
         self._store = parts.store
-        self._resolver = resolver
-        self._identity_timeout_s = identity_timeout_s
-
-    async def identify(self, live: LiveRoom, message: InboundMessage) -> str:
-        """Who sent a message, as a participant id; the sender id if the resolver does not know, fails or is late."""
-        if self._resolver is None:
-            return message.sender_id
-        try:
-            async with asyncio.timeout(self._identity_timeout_s):
-                return await self._resolver.resolve(message) or message.sender_id
-        except Exception as error:  # noqa: BLE001 -- the application's function; the message must not be lost for it
-            self._parts.framework.emit(
-                "identity_failed", room_id=live.id, channel_id=message.channel_id, error=type(error).__name__
-            )
-            return message.sender_id
 
     async def ensure(self, room_id: str, participant_id: str, channel_id: str | None = None) -> Participant:
         """The participant, added if missing."""
         live = await self._rooms.get(room_id)
         return await self.ensure_in(live, participant_id, channel_id)
 
-    async def ensure_in(self, live: LiveRoom, participant_id: str, channel_id: str | None = None) -> Participant:
+    async def ensure_in(
+        self, live: LiveRoom, participant_id: str, channel_id: str | None = None, display_name: str | None = None
+    ) -> Participant:
         """As `ensure`, for a room at hand."""
         if (known := live.participants.get(participant_id)) is not None:
             return known
-        return await self._join(live, self._new(live, participant_id, channel_id=channel_id))
+        new = self._new(live, participant_id, channel_id=channel_id)
+        return await self._join(live, new.model_copy(update={"display_name": display_name}))
+
+    async def link(self, room_id: str, participant_id: str, address: Address) -> Participant:
+        """Let an address be a participant's; see `roomkit.kit.RoomKit.link_address`."""
+        return await self.link_in(await self._rooms.get(room_id), participant_id, address)
+
+    async def link_in(self, live: LiveRoom, participant_id: str, address: Address) -> Participant:
+        """As `link`, for a room at hand. An address is one participant's at a time (R-0009-2)."""
+        owner_id = live.addresses.get(address)
+        participant = await self.ensure_in(live, participant_id, address.channel_id)
+        if owner_id == participant_id:
+            return participant
+        if owner_id is not None:
+            await self._unlink(live, owner_id, address)
+        participant = participant.model_copy(update={"addresses": (*participant.addresses, address)})
+        live.join(participant)
+        await self._store.put_participant(participant)
+        return participant
+
+    async def unlink(self, room_id: str, address: Address) -> bool:
+        """Let an address be nobody's; whether it was somebody's."""
+        live = await self._rooms.get(room_id)
+        owner_id = live.addresses.get(address)
+        if owner_id is not None:
+            await self._unlink(live, owner_id, address)
+        return owner_id is not None
 
     async def add_member(
         self,
         room_id: str,
         participant_id: str,
         *,
-        role: ParticipantRole = ParticipantRole.MEMBER,
+        role: ParticipantRole | None = None,
         display_name: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> Participant:
@@ -72,7 +77,7 @@ class Participants:
         member = (known or self._new(live, participant_id)).model_copy(
             update={
                 "is_member": True,
-                "role": role,
+                "role": role or (known.role if known else ParticipantRole.MEMBER),
                 "display_name": display_name or (known.display_name if known else None),
                 "metadata": {**(known.metadata if known else {}), **(metadata or {})},
             }
@@ -93,16 +98,23 @@ class Participants:
         self._announce(live, HookTrigger.ON_PARTICIPANT_LEFT, gone)
         return True
 
-    async def list_members(self, room_id: str) -> list[Participant]:
-        """Members in the order they came."""
+    async def list_members(self, room_id: str, role: ParticipantRole | None = None) -> list[Participant]:
+        """Members, or those of one role, in the order they came."""
         live = await self._rooms.get(room_id)
-        return [participant for participant in live.participants.values() if participant.is_member]
+        return [each for each in live.participants.values() if each.is_member and role in (None, each.role)]
 
     async def is_member(self, room_id: str, participant_id: str) -> bool:
         """Whether somebody is a member."""
         live = await self._rooms.get(room_id)
         known = live.participants.get(participant_id)
         return known is not None and known.is_member
+
+    async def _unlink(self, live: LiveRoom, participant_id: str, address: Address) -> None:
+        owner = live.participants[participant_id]
+        left = tuple(each for each in owner.addresses if each != address)
+        owner = owner.model_copy(update={"addresses": left})
+        live.join(owner)
+        await self._store.put_participant(owner)
 
     def _new(self, live: LiveRoom, participant_id: str, *, channel_id: str | None = None) -> Participant:
         return Participant(

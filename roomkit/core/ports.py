@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from roomkit.models.event import RoomEvent
     from roomkit.models.framework import EphemeralEvent
     from roomkit.models.generation import PartialReply
+    from roomkit.models.identity import Identity
     from roomkit.models.participant import Participant
     from roomkit.models.room import Room
 
@@ -299,8 +300,18 @@ class StreamingTextModel(TextModel, Protocol):
 class IdentityResolver(Protocol):
     """Who a sender really is."""
 
-    async def resolve(self, message: InboundMessage) -> str | None:
-        """The participant id behind ``message.sender_id``; ``None``: not known, the sender id serves."""
+    async def resolve(self, message: InboundMessage) -> Identity | str | None:
+        """Who is behind ``message.sender_id``: an `Identity`, or a participant id for known, ``None`` for unknown."""
+
+
+class IdentityChallenge(Protocol):
+    """How somebody who is unknown or ambiguous proves who they are, on the channel they write from."""
+
+    async def question(self, message: InboundMessage, identity: Identity) -> str | None:
+        """What to ask the sender; ``None``: let them in under their sender id."""
+
+    async def verify(self, message: InboundMessage, identity: Identity) -> str | None:
+        """The participant whom ``message``, an answer, proves its sender to be; ``None``: it proves nothing."""
 
 
 class RoomLocks(Protocol):

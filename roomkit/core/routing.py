@@ -12,6 +12,7 @@ from roomkit.core.parts import Parts
 from roomkit.core.rooms import Rooms
 from roomkit.errors import ConfigError
 from roomkit.models.delivery import InboundMessage
+from roomkit.models.identity import Address
 
 
 class Router:
@@ -55,9 +56,11 @@ def _knowing(rooms: list[LiveRoom], message: InboundMessage) -> list[LiveRoom]:
     """The rooms of the message's thread if there are any, else those its sender takes part in."""
     if message.thread_id is not None:
         return [live for live in rooms if live.room.metadata.get("thread_id") == message.thread_id]
+    address = Address(channel_id=message.channel_id, sender_id=message.sender_id)
     return [
         live
         for live in rooms
         if message.sender_id in live.participants
+        or address in live.addresses
         or live.bindings[message.channel_id].participant_id == message.sender_id
     ]

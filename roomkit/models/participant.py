@@ -10,6 +10,7 @@ from pydantic import Field
 
 from roomkit.clock import SYSTEM_CLOCK
 from roomkit.models._base import Model
+from roomkit.models.identity import Address
 
 
 class ParticipantRole(StrEnum):
@@ -29,6 +30,7 @@ class Participant(Model):
     Attributes:
         channel_id: The channel through which it was first met.
         is_member: Whether it was made a member (`RoomKit.add_member`), rather than only having spoken.
+        addresses: Where else it writes from, proved or told (`RoomKit.link_address`).
     """
 
     id: str
@@ -38,5 +40,6 @@ class Participant(Model):
     role: ParticipantRole = ParticipantRole.MEMBER
     is_member: bool = False
     identity_id: str | None = None
+    addresses: tuple[Address, ...] = ()
     joined_at: datetime = Field(default_factory=SYSTEM_CLOCK.wall)
     metadata: dict[str, Any] = Field(default_factory=dict)
