@@ -286,8 +286,8 @@ _MODULES: Final = {
         "TranscriptionEvent TurnEvent "
     ),
     "roomkit.core.ports": (
-        "Channel ChannelHost IdentityChallenge IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall PartialViewer "
-        "RoomLocks StreamingTextModel TextModel "
+        "Channel ChannelHost IdentityChallenge IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall "
+        "PartialViewer RoomLocks StreamingTextModel TextModel "
     ),
     "roomkit.store.base": "ConversationStore",
     "roomkit.store.memory": "MemoryStore",
