@@ -332,7 +332,7 @@ class RealtimeVoiceChannel(ChannelBase):
         is_from_people = source is None or source.category is ChannelCategory.TRANSPORT
         role: Role = event.metadata.get("inject_role", "user" if is_from_people else "system")
         is_taken_over = binding.taken_over_by is not None  # read, so that the agent knows when it is handed back
-        for live in self._live.of_room(event.room_id):
+        for live in [session for session in self._live.of_room(event.room_id) if session.is_live]:
             live.inject(text, role, silent=role == "system" or is_taken_over, chain_depth=event.chain_depth)
         return None
 

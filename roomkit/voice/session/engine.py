@@ -209,6 +209,11 @@ class Session:
         """Whether the end has begun."""
         return self._over.is_set()
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it has its client, and has not begun to end."""
+        return self._events is not None and not self.is_over
+
     def end(self, reason: EndReason) -> None:
         """Begin the end; the first reason counts. Never waits."""
         self._set_end_reason(reason)

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import pytest
 
+from roomkit import InboundMessage, RoomKit, TextContent, WebSocketChannel
 from roomkit._aio import Supervisor
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.errors import ClientGoneError, RoomKitError
 from roomkit.models.session import EndReason, SessionState
+from roomkit.testing import VirtualClock
 from roomkit.voice.backends.base import ClientGone, ClientSetup, ClientSink, TransportLink
 from roomkit.voice.realtime.dialect import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
@@ -190,3 +192,42 @@ async def test_a_client_that_leaves_in_the_moment_it_comes_in_does_not_leave_a_s
 
     assert channel.get_room_sessions("room-1") == []
     assert tasks_left() == set()
+
+
+async def test_text_of_the_room_reaches_who_is_live_although_another_caller_is_still_coming_in() -> None:
+    provider, transport = MockRealtimeProvider(), SlowTransport()
+    kit = RoomKit(clock=VirtualClock())
+    channel, chat = channel_on(provider, transport), WebSocketChannel("chat")
+    kit.register_channel(channel)
+    kit.register_channel(chat)
+    transport.takes_s = 3_600
+    coming = begin(channel.start_session("room-1", "ann"))
+    await asyncio.sleep(1)
+    transport.takes_s = 0
+    session = await channel.start_session("room-1", "bob")
+    await kit.attach_channel("room-1", "chat")
+
+    message = InboundMessage(channel_id="chat", sender_id="eve", content=TextContent(body="hello both"))
+    await kit.process_inbound(message, room_id="room-1")
+    await asyncio.sleep(1)
+
+    assert provider.injected_texts == [(session.id, "hello both", "user")]
+    assert not coming.done()
+    await kit.close()
+    await asyncio.gather(coming, return_exceptions=True)
+    assert tasks_left() == set()
+
+
+async def test_words_given_while_the_provider_is_still_being_dialled_are_its_first_and_are_answered() -> None:
+    provider = SlowProvider()
+    channel = channel_on(provider)
+    start = begin(channel.start_session("room-1", "caller"))
+    await asyncio.sleep(0.5)
+    (session,) = channel.get_room_sessions("room-1")
+
+    await channel.inject_text(session, "I am calling about order 12")
+    await start
+
+    assert provider.injected_texts == [(session.id, "I am calling about order 12", "user")]
+    assert provider.methods().count("ask_for_response") == 1
+    await channel.close()
