@@ -99,17 +99,19 @@ async def moderate(event: RoomEvent, _context: RoomContext) -> HookResult | None
     return None if reason is None else HookResult.block(reason)
 
 
+SAID_AS: Final[Mapping[str, str]] = {AGENT: "assistant", DESK: "assistant", CHAT: "system"}
+"""What the voice channel does with words: says them as the agent, or only knows of them."""
+
+
 def arrange(event: RoomEvent, _context: RoomContext) -> HookResult | None:
-    """Who speaks: the voice channel says what agent and supervisor write, and answers nothing by itself."""
-    changes: dict[str, Any] = {}
-    match event.source.channel_id:
-        case "agent" | "desk":
-            changes["metadata"] = {**event.metadata, "inject_role": "assistant"}
-        case "chat":
-            changes["metadata"] = {**event.metadata, "inject_role": "system"}
-        case "voice" if event.source.direction is ChannelDirection.OUTBOUND:
-            changes["visibility"] = f"{CHAT},{DESK}"  # what was heard; the agent knows what it wrote
-    return HookResult.modify(event.model_copy(update=changes)) if changes else None
+    """The voice channel says what agent and supervisor write. What was heard of it, the agent need not read again."""
+    source = event.source
+    if source.channel_id in SAID_AS:
+        metadata = {**event.metadata, "inject_role": SAID_AS[source.channel_id]}
+        return HookResult.modify(event.model_copy(update={"metadata": metadata}))
+    if source.channel_id == VOICE and source.direction is ChannelDirection.OUTBOUND:
+        return HookResult.modify(event.model_copy(update={"visibility": f"{CHAT},{DESK}"}))
+    return None
 
 
 # --- who listens, speaks and thinks -----------------------------------------------------------------------------------
