@@ -345,7 +345,10 @@ async def main(store: Path, port: int) -> None:
     async with desk.kit:
         await desk.open()
         async with serving(desk.app(), listener) as server:
-            print(f"The support desk is open at http://{address_of(listener)}/ and keeps its timeline in {store}.")
+            print(
+                f"The support desk is open at http://{address_of(listener)}/ and keeps its timeline in {store}.",
+                flush=True,
+            )
             await server
 
 

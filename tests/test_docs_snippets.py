@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 EXAMPLE_TIMEOUT_S = 60.0
+SERVERS = frozenset({"support_desk.py"})
+"""They go on until they are stopped; `tests/examples` starts, uses and stops them."""
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets.blocks(page)], ids=lambda page: page.name)
@@ -22,7 +24,9 @@ def test_the_code_of_a_page_runs_from_top_to_bottom_and_leaves_no_task(page: Pat
     assert snippets.run_page(page) == set()
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+@pytest.mark.parametrize(
+    "example", [each for each in EXAMPLES if each.name not in SERVERS], ids=lambda example: example.name
+)
 def test_an_example_runs_as_a_program_without_keys_or_a_microphone(example: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from examples.support_desk import CHAT, DESK, ROOM, choose_model, choose_voice, objection
+from examples.support_desk import CHAT, DESK, ROOM, SPOKEN, choose_model, choose_voice, objection
 from roomkit.app.caller import Line, place_call
 from roomkit.kit import RoomKit
 from roomkit.models.enums import EventStatus
 from roomkit.providers.local.text import LocalTextModel
 from roomkit.voice.audio.pcm import silence
+from roomkit.voice.audio.wav import parse_wav
 from roomkit.voice.tts.espeak import EspeakTts
 from tests.examples.conftest import open_desk, side
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -123,6 +132,31 @@ async def test_a_callers_side_can_do_nothing_of_a_supervisors(store: Path) -> No
         async with connect(f"ws://{address}/chat/voice", proxy=None) as stranger:
             with pytest.raises(ConnectionClosed):
                 await stranger.recv()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as POSIX does")
+async def test_it_runs_as_a_program_says_where_it_is_and_ends_on_ctrl_c(store: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    arguments = ["-W", "error", "examples/support_desk.py", "--port", "0", "--store", str(store)]
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE
+    )
+    assert program.stdout is not None
+
+    url = (await program.stdout.readline()).decode().split(" at ")[1].split()[0]
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as browser:
+        page = await browser.get("/")
+        config = await browser.get("/config.json")
+        sentence = await browser.get("/spoken/0.wav")
+        missing = await browser.get(f"/spoken/{len(SPOKEN)}.wav")
+        stranger = await browser.get("/", headers={"host": "evil.example"})
+    program.send_signal(signal.SIGINT)
+    _, complaints = await program.communicate()
+
+    assert (page.status_code, config.json()) == (200, {"spoken": list(SPOKEN), "voice": "local"})
+    assert parse_wav(sentence.content)[1] > 0
+    assert (missing.status_code, stranger.status_code) == (404, 403)
+    assert (program.returncode, complaints) == (0, b"")
 
 
 async def test_the_timeline_survives_a_restart_whole_and_the_room_goes_on(store: Path) -> None:
