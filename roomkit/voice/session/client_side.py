@@ -6,27 +6,15 @@ Not in here: what the client says (`events`) and which audio goes to it (`media`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from roomkit.errors import ClientGoneError, SessionStateError
-from roomkit.models.session import EndReason, LinkState
+from roomkit.models.session import EndReason, LinkState, SessionState
 from roomkit.voice.backends.base import ClientEvent, ClientSetup, TransportLink, VoiceBackend
 from roomkit.voice.session import messages
+from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
-
-
-class ClientHost(Protocol):
-    """What the client side needs of its session."""
-
-    @property
-    def is_over(self) -> bool: ...
-    @property
-    def events(self) -> SessionEvents: ...
-    def from_client(self, event: ClientEvent) -> None: ...
-    async def settled(self) -> None: ...
-    def end(self, reason: EndReason) -> None: ...
-    def client_is(self, state: LinkState) -> None: ...
 
 
 class ClientLinkSink:
@@ -35,33 +23,34 @@ class ClientLinkSink:
     What comes while the link is still being opened waits its turn, in order.
     """
 
-    def __init__(self, host: ClientHost) -> None:
-        self._host: ClientHost | None = host
+    def __init__(self, settled: Callable[[], Awaitable[None]]) -> None:
+        self._settled: Callable[[], Awaitable[None]] | None = settled
         self._feed: Callable[[bytes], None] | None = None
+        self._handle: Callable[[ClientEvent], None] | None = None
         self._early: list[bytes | ClientEvent] = []
 
     def on_audio(self, pcm: bytes) -> None:
         """See `ClientSink.on_audio`."""
         if self._feed is not None:
             self._feed(pcm)
-        elif self._host is not None:
+        elif self._settled is not None:
             self._early.append(pcm)
 
     def on_event(self, event: ClientEvent) -> None:
         """See `ClientSink.on_event`."""
-        if self._feed is not None and self._host is not None:
-            self._host.from_client(event)
-        elif self._host is not None:
+        if self._handle is not None:
+            self._handle(event)
+        elif self._settled is not None:
             self._early.append(event)
 
     async def settled(self) -> None:
         """See `ClientSink.settled`."""
-        if self._host is not None:
-            await self._host.settled()
+        if self._settled is not None:
+            await self._settled()
 
-    def go_live(self, feed: Callable[[bytes], None]) -> None:
+    def go_live(self, events: SessionEvents) -> None:
         """The session takes what the client sends from now on."""
-        self._feed = feed
+        self._feed, self._handle = events.media.input.feed, events.from_client
         early, self._early = self._early, []
         for item in early:
             if isinstance(item, bytes):
@@ -70,8 +59,8 @@ class ClientLinkSink:
                 self.on_event(item)
 
     def silence(self) -> None:
-        """Whatever still comes from this link is dropped."""
-        self._host = self._feed = None
+        """Whatever still comes from this link is dropped; nothing of the session is held any more."""
+        self._settled = self._feed = self._handle = None
         self._early.clear()
 
 
@@ -79,16 +68,21 @@ class ClientSide:
     """The client's slot of one session.
 
     Args:
-        grace_ms: How long a client that dropped may take to come back; 0: it is the end.
+        context: The session's common ground.
+        transport: Carries the client.
+        settled: See `ClientSink.settled`.
     """
 
-    def __init__(self, host: ClientHost, transport: VoiceBackend, setup: ClientSetup, *, grace_ms: float) -> None:
-        self._host = host
+    def __init__(
+        self, context: SessionContext, transport: VoiceBackend, *, settled: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._context = context
         self._transport = transport
-        self._setup = setup
-        self._grace_ms = grace_ms
+        self._settled = settled
+        self._setup = _setup_of(context)
+        self._events: SessionEvents | None = None
         self._grace: asyncio.TimerHandle | None = None
-        self._sink = ClientLinkSink(host)
+        self._sink = ClientLinkSink(settled)
         self._link: TransportLink | None = None
 
     @property
@@ -112,28 +106,28 @@ class ClientSide:
         self._link = await self._transport.open_link(connection, self._setup, self._sink)
         return self._link
 
-    def go_live(self) -> None:
-        """The session takes audio from now on."""
-        self._host.client_is(LinkState.UP)
-        self._sink.go_live(self._host.events.media.input.feed)
+    def go_live(self, events: SessionEvents) -> None:
+        """The session takes what the client sends from now on, and ``events`` gets it."""
+        self._events = events
+        self._context.view.link_states["client"] = LinkState.UP
+        self._sink.go_live(events)
 
     def send(self, message: messages.Message) -> None:
         """Tell the client; dropped when there is none."""
         if self._link is not None:
             self._link.send_message(message)
 
-    def gone(self, *, may_return: bool) -> None:
+    def gone(self) -> None:
         """The link dropped: the end, unless the client comes back within the grace."""
-        if self._host.is_over:
+        if self._context.is_over:
             return
-        if self._grace_ms <= 0 or not may_return:
-            self._host.end(EndReason.CLIENT_GONE)
+        grace_ms = self._context.settings.client_grace_ms
+        if grace_ms <= 0 or self._events is None or self._context.view.state is not SessionState.ACTIVE:
+            self._context.end(EndReason.CLIENT_GONE)
             return
-        self._host.client_is(LinkState.RECOVERING)
-        self._host.events.media.detach_client()
-        self._grace = asyncio.get_running_loop().call_later(
-            self._grace_ms / 1000.0, self._host.end, EndReason.CLIENT_GONE
-        )
+        self._context.view.link_states["client"] = LinkState.RECOVERING
+        self._events.media.detach_client()
+        self._grace = asyncio.get_running_loop().call_later(grace_ms / 1000.0, self._context.end, EndReason.CLIENT_GONE)
 
     async def resume(self, connection: Any, welcome: messages.Message) -> None:
         """The client is back on another connection; it holds no audio. ``welcome`` is the first it hears.
@@ -142,9 +136,9 @@ class ClientSide:
             ConfigError: ``connection`` is nothing this transport can carry.
             ClientGoneError: It left again at once, or the session ended meanwhile.
         """
-        sink = ClientLinkSink(self._host)
+        sink = ClientLinkSink(self._settled)
         link = await self._transport.open_link(connection, self._setup, sink)
-        if self._host.is_over:
+        if self._context.is_over:
             sink.silence()
             await link.close("the session ended")
             raise ClientGoneError("the session ended before its client was back")
@@ -153,8 +147,9 @@ class ClientSide:
         self._sink.silence()
         self._sink, self._link = sink, link
         link.send_message(welcome)
-        self._host.events.media.attach_client(link)
-        self.go_live()
+        assert self._events is not None
+        self._events.media.attach_client(link)
+        self.go_live(self._events)
 
     async def close(self, reason: str) -> None:
         """Hang up; nothing more comes in."""
@@ -163,3 +158,14 @@ class ClientSide:
             self._grace.cancel()
         if self._link is not None:
             await self._link.close(reason)
+
+
+def _setup_of(context: SessionContext) -> ClientSetup:
+    view, settings = context.view, context.settings
+    return ClientSetup(
+        session_id=view.id,
+        room_id=view.room_id,
+        participant_id=view.participant_id,
+        input_rate_hz=settings.transport_rate_hz or settings.input_rate_hz,
+        output_rate_hz=settings.transport_rate_hz or settings.output_rate_hz,
+    )

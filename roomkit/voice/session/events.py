@@ -7,13 +7,10 @@ links and life (`engine`), what the words become (`conversation`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
 
-from roomkit.clock import Clock
-from roomkit.core.ports import RoomPort
 from roomkit.models.enums import HookTrigger
-from roomkit.models.session import EndReason, VoiceSession
+from roomkit.models.session import EndReason
 from roomkit.models.voice import AudioLevelEvent, BargeInEvent, DtmfEvent, SpeechEvent, TextInjectedEvent, TurnEvent
 from roomkit.voice.audio.level import level
 from roomkit.voice.backends.base import (
@@ -32,7 +29,6 @@ from roomkit.voice.realtime.dialect import (
     AskForResponse,
     Audio,
     BeginInput,
-    Command,
     CommitInput,
     DeleteItem,
     InjectText,
@@ -57,75 +53,64 @@ from roomkit.voice.realtime.dialect import (
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.session import messages
 from roomkit.voice.session.agent_voice import AgentVoice
+from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.conversation import Conversation
-from roomkit.voice.session.lane import Lane
 from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.media import Cut, Media
-from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.tools import ToolCalls
 from roomkit.voice.session.turns import interrupts
-
-
-class SessionHost(Protocol):
-    """What the events of a session need of the session that has them."""
-
-    @property
-    def view(self) -> VoiceSession: ...
-    @property
-    def settings(self) -> SessionSettings: ...
-    @property
-    def port(self) -> RoomPort: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def is_over(self) -> bool: ...
-    def tell_client(self, message: messages.Message) -> None: ...
-    def send(self, command: Command) -> None: ...
-    def start_task(self, coro: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]: ...
-    def end(self, reason: EndReason) -> None: ...
-    def client_gone(self) -> None: ...
-    def provider_lost(self, lost: LinkLost) -> None: ...
-    def typed(self, text: str) -> Awaitable[None]: ...
-    def report(self, code: str, message: str) -> None: ...
 
 
 class SessionEvents:
     """The two lanes of one session, joined.
 
     Args:
-        host: The session.
-        lane: Its conversation lane.
+        context: The session's common ground.
         client: The client's link.
+        on_provider_lost: The provider link dropped.
+        on_client_gone: The client's link dropped.
+        on_typed: The caller typed; worked on the lane.
 
     Attributes:
         owes_answer: The provider was asked for an answer, or makes one unasked, and has not begun it.
     """
 
-    def __init__(self, host: SessionHost, lane: Lane, client: TransportLink) -> None:
-        self._host = host
-        self._lane = lane
+    def __init__(
+        self,
+        context: SessionContext,
+        client: TransportLink,
+        *,
+        on_provider_lost: Callable[[LinkLost], None],
+        on_client_gone: Callable[[], None],
+        on_typed: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._context = context
+        self._lane = lane = context.lane
+        self._on_provider_lost = on_provider_lost
+        self._on_client_gone = on_client_gone
+        self._on_typed = on_typed
         self._policy = TurnPolicy()
         self.owes_answer = False
         self._can_read = True
         self._timers: set[asyncio.TimerHandle] = set()
         self.voice = AgentVoice(
-            host.clock,
-            on_speaking=lambda is_speaking: host.tell_client(messages.speaking("assistant", is_speaking)),
+            context.clock,
+            on_speaking=lambda is_speaking: context.tell_client(messages.speaking("assistant", is_speaking)),
             on_turn=lambda latency: self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=latency),
         )
         self.media = Media(
             client,
-            host.settings,
+            context.settings,
             on_first=self.voice.audio_left,
-            on_overflow=lambda: host.report("output_overflow", "the agent's audio ran too far ahead and was cut"),
+            on_overflow=lambda: context.report("output_overflow", "the agent's audio ran too far ahead and was cut"),
             on_input_level=lambda pcm: self._level("input", HookTrigger.ON_INPUT_AUDIO_LEVEL, pcm),
             on_output_level=lambda pcm: self._level("output", HookTrigger.ON_OUTPUT_AUDIO_LEVEL, pcm),
         )
         self.conversation = Conversation(
-            host.view,
-            host.settings,
-            host.port,
-            host.clock,
+            context.view,
+            context.settings,
+            context.port,
+            context.clock,
             send=self._tell_client,
             unheard_ms=self.media.output.unheard_ms,
             when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
@@ -134,10 +119,10 @@ class SessionEvents:
             wake_at=self._wake_at,
         )
         self.tools = ToolCalls(
-            host.view,
-            host.port,
-            start_task=host.start_task,
-            settings=lambda: host.settings,
+            context.view,
+            context.port,
+            start_task=context.start_task,
+            settings=lambda: context.settings,
             on_result=self._tool_answered,
             on_busy=self._tools_are_busy,
         )
@@ -170,7 +155,7 @@ class SessionEvents:
         """Who may not hear the agent does not read it either, but for what was heard when it was cut off."""
         is_agents = message["type"] == "transcription" and message["role"] == "assistant"
         if self._can_read or not is_agents or message.get("interrupted"):
-            self._host.tell_client(message)
+            self._context.tell_client(message)
 
     async def wind_up(self) -> None:
         """The session is over: what was heard is stored."""
@@ -228,20 +213,20 @@ class SessionEvents:
             case ToolCallCancelled(call_ids):
                 put(lambda: self._tools_cancelled(call_ids))
             case ProviderFault(code, message):
-                put(lambda: self._host.report(code, message))
+                put(lambda: self._context.report(code, message))
             case LinkLost():
-                self._host.provider_lost(event)
+                self._on_provider_lost(event)
             case LinkReady() | Audio():
                 pass
 
     def _speech_started(self, event: SpeechStarted) -> None:
         if interrupts(self._policy, self.media.output.unheard_ms(), is_protected=False):
             self._barge_in(by_provider=True)
-        self._host.tell_client(messages.speaking("user", True))
+        self._context.tell_client(messages.speaking("user", True))
         self._observe(HookTrigger.ON_SPEECH_START, SpeechEvent, item_id=event.item_id)
 
     def _speech_stopped(self, event: SpeechStopped) -> None:
-        self._host.tell_client(messages.speaking("user", False))
+        self._context.tell_client(messages.speaking("user", False))
         self._observe(HookTrigger.ON_SPEECH_END, SpeechEvent, item_id=event.item_id)
         if event.is_utterance:
             self.voice.new_turn()
@@ -293,7 +278,7 @@ class SessionEvents:
         if not silent and not says:
             self.take_floor()
             self.voice.new_turn()
-        self._host.send(Speak(text) if says else InjectText(text, role, silent))
+        self._context.send(Speak(text) if says else InjectText(text, role, silent))
         if not says:  # what is said is remembered when it was heard
             self.conversation.history.said(role, text)
         self._observe(HookTrigger.ON_REALTIME_TEXT_INJECTED, TextInjectedEvent, text=text, role=role, silent=silent)
@@ -304,8 +289,8 @@ class SessionEvents:
             self._barge_in(by_provider=False)
 
     def _allowed(self) -> None:
-        if self._host.settings.hold_answers:
-            self._host.send(AskForResponse())
+        if self._context.settings.hold_answers:
+            self._context.send(AskForResponse())
 
     def _blocked(self, role: Role, item_id: str, response_id: str) -> None:
         # What the caller may not say must not be answered, what the agent may not say must not be heard.
@@ -313,12 +298,12 @@ class SessionEvents:
         if role == "assistant":
             self.media.output.drop(response_id)
         elif item_id:
-            self._host.send(DeleteItem(item_id))
+            self._context.send(DeleteItem(item_id))
 
     # --- tools ----------------------------------------------------------------------------------------------------
 
     def _tool_called(self, call: ToolCall) -> None:
-        if not self._host.is_over and self.tools.start(call, self.conversation.open_turn()):
+        if not self._context.is_over and self.tools.start(call, self.conversation.open_turn()):
             self.conversation.history.called(call.call_id, call.name, call.arguments)
 
     def _tools_cancelled(self, call_ids: tuple[str, ...]) -> None:
@@ -328,10 +313,10 @@ class SessionEvents:
 
     def _tool_answered(self, result: ToolResult) -> None:
         self.conversation.history.returned(result.call_id, result.output)
-        self._host.send(result)
+        self._context.send(result)
 
     def _tools_are_busy(self, is_busy: bool) -> None:
-        if self._host.settings.mute_on_tool_call or not is_busy:
+        if self._context.settings.mute_on_tool_call or not is_busy:
             self.media.stop_input("tool", is_busy)
 
     # --- from the client ------------------------------------------------------------------------------------------
@@ -343,19 +328,19 @@ class SessionEvents:
                 self._played(played_ms, epoch)
             case ClientText(text):
                 self.take_floor()
-                self._lane.put(lambda: self._host.typed(text))
+                self._lane.put(lambda: self._on_typed(text))
             case ClientMuted(is_muted):
                 self.media.stop_input("client", is_muted)
             case ClientInterrupt():
                 self.interrupt()
             case ClientTurn(begins):
-                self._host.send(BeginInput() if begins else CommitInput())
+                self._context.send(BeginInput() if begins else CommitInput())
             case ClientDigit(digit):
                 self._observe(HookTrigger.ON_DTMF, DtmfEvent, digit=digit)
             case ClientGoodbye():
-                self._host.end(EndReason.CLIENT_ENDED)
+                self._context.end(EndReason.CLIENT_ENDED)
             case ClientGone():
-                self._host.client_gone()
+                self._on_client_gone()
 
     def _played(self, played_ms: float, epoch: int) -> None:
         position_ms = self.media.output.reported(played_ms, epoch)
@@ -366,22 +351,22 @@ class SessionEvents:
 
     def _observe(self, trigger: HookTrigger, event: Callable[..., object], **fields: object) -> None:
         """Start a trigger's observers from the lane; the payload is built only when somebody listens."""
-        host = self._host
-        if host.port.listens(trigger):
-            payload = event(session=host.view, **fields)
-            self._lane.put(lambda: host.port.tell(trigger, payload))
+        context = self._context
+        if context.port.listens(trigger):
+            payload = event(session=context.view, **fields)
+            self._lane.put(lambda: context.port.tell(trigger, payload))
 
     def _level(self, direction: str, trigger: HookTrigger, pcm: bytes) -> None:
-        if not pcm or not self._host.port.listens(trigger):
+        if not pcm or not self._context.port.listens(trigger):
             return
         rms_dbfs, peak_dbfs = level(pcm)
         payload = AudioLevelEvent(
-            session=self._host.view,
+            session=self._context.view,
             direction="input" if direction == "input" else "output",
             rms_dbfs=rms_dbfs,
             peak_dbfs=peak_dbfs,
         )
-        self._lane.put(lambda: self._host.port.tell(trigger, payload), newest_of=f"level:{direction}")
+        self._lane.put(lambda: self._context.port.tell(trigger, payload), newest_of=f"level:{direction}")
 
     def _wake_at(self, at_ms: float) -> None:
         def wake() -> None:

@@ -9,46 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
-from roomkit.clock import Clock
 from roomkit.errors import ProviderError, RoomKitError, SessionStateError
-from roomkit.models.session import EndReason, LinkState, VoiceSession
+from roomkit.models.session import EndReason, LinkState
 from roomkit.voice.realtime.dialect import (
     AskForResponse,
     Command,
     InjectText,
-    LinkConfig,
     LinkLost,
     ToolResult,
     UpdateSession,
 )
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
+from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links import OpenLink, ProviderSlot
 from roomkit.voice.session.settings import SessionSettings
-from roomkit.voice.session.tools import StartTask
 
 logger = logging.getLogger(__name__)
-
-
-class ProviderHost(Protocol):
-    """What the provider side needs of its session."""
-
-    settings: SessionSettings
-
-    @property
-    def view(self) -> VoiceSession: ...
-    @property
-    def is_over(self) -> bool: ...
-    @property
-    def start_task(self) -> StartTask: ...
-    def link_config(self) -> LinkConfig: ...
-    def provider_is(self, state: LinkState, provider_session_id: str | None) -> None: ...
-    def report(self, code: str, message: str) -> None: ...
-    async def drained(self) -> None: ...
-    def end(self, reason: EndReason) -> None: ...
 
 
 def end_reason(error: RoomKitError) -> EndReason:
@@ -62,27 +41,31 @@ class ProviderSide:
     """The provider slot of one session and everything that fills it.
 
     Args:
-        host: The session.
+        context: The session's common ground.
+        provider: Opens the links.
         events: Takes what the current link says; asked for the conversation as heard.
+        policy: How long to wait between dials.
         settled: See `ProviderSink.settled`.
-        seed: Makes the back-off's jitter repeatable.
+        drained: Returns between turns, when everything the agent said was heard.
     """
 
     def __init__(
         self,
-        host: ProviderHost,
+        context: SessionContext,
         provider: RealtimeVoiceProvider,
         events: SessionEvents,
-        clock: Clock,
         *,
         policy: ReconnectPolicy,
         settled: Callable[[], Awaitable[None]],
-        seed: str,
+        drained: Callable[[], Awaitable[None]],
     ) -> None:
         self.provider = provider
-        self._host = host
+        self._context = context
+        self._drained = drained
         self._events = events
-        self._slot = ProviderSlot(clock, policy, on_event=events.from_provider, settled=settled, seed=seed)
+        self._slot = ProviderSlot(
+            context.clock, policy, on_event=events.from_provider, settled=settled, seed=context.view.id
+        )
         self._recovery: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -92,7 +75,7 @@ class ProviderSide:
             ConfigError: The configuration cannot work.
             ProviderError: Refused, or not reached.
         """
-        self._adopt(await self._slot.dial(self.provider, self._host.link_config()))
+        self._adopt(await self._slot.dial(self.provider, self._context.link_config()))
 
     def go_live(self) -> None:
         """The session is ACTIVE: take what the current link has to say, and ask it for an answer that is owed."""
@@ -116,17 +99,17 @@ class ProviderSide:
 
     def lost(self, lost: LinkLost) -> None:
         """The link is gone: get another, unless that cannot help."""
-        if self._host.is_over:
+        if self._context.is_over:
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
         dropped = self._slot.drop()
         self._events.provider_lost()
-        self._host.provider_is(LinkState.RECOVERING, None)
+        self._context.provider_is(LinkState.RECOVERING, None)
         if not lost.retryable:
-            self._host.report(lost.code, lost.reason)
-            self._host.end(EndReason.PROVIDER_REFUSED)
+            self._context.report(lost.code, lost.reason)
+            self._context.end(EndReason.PROVIDER_REFUSED)
         else:
-            self._recovery = self._host.start_task(self._recover(dropped), "recover")
+            self._recovery = self._context.start_task(self._recover(dropped), "recover")
 
     async def hand_over(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
         """Go on with a new link: opened first, switched to between turns, told the conversation.
@@ -136,15 +119,15 @@ class ProviderSide:
             ProviderError: The new link could not be opened; the old link stays.
             SessionStateError: The session ended meanwhile.
         """
-        opened = await self._slot.dial(provider, settings.link_config(self._host.view.id))
+        opened = await self._slot.dial(provider, settings.link_config(self._context.view.id))
         try:
-            await self._host.drained()
-            if self._host.is_over:
+            await self._drained()
+            if self._context.is_over:
                 raise SessionStateError("the session ended before it was handed over")
         except BaseException:
             await opened.link.close()
             raise
-        self.provider, self._host.settings = provider, settings
+        self.provider, self._context.settings = provider, settings
         if self._recovery is not None:  # or what it dials would replace the new link
             self._recovery.cancel()
         replaced = self._adopt(opened)
@@ -157,7 +140,7 @@ class ProviderSide:
         try:
             await self.hand_over(settings, provider)
         except RoomKitError as error:
-            self._host.report("handover_failed", str(error))
+            self._context.report("handover_failed", str(error))
 
     async def close(self) -> None:
         """Hang up."""
@@ -167,13 +150,13 @@ class ProviderSide:
         if lost is not None:
             await lost.link.close()
         try:
-            opened = await self._slot.redial(self.provider, self._host.link_config())
+            opened = await self._slot.redial(self.provider, self._context.link_config())
         except RoomKitError as error:
-            self._host.report("provider_lost", str(error))
-            self._host.end(end_reason(error))
+            self._context.report("provider_lost", str(error))
+            self._context.end(end_reason(error))
             return
         self._adopt(opened)
-        if (wanted := self._host.link_config()) != opened.config:  # reconfigured while we dialled
+        if (wanted := self._context.link_config()) != opened.config:  # reconfigured while we dialled
             self.send(UpdateSession(wanted))
         self.go_live()
 
@@ -185,7 +168,7 @@ class ProviderSide:
         for command in conversation.history.replay(conversation.unheard_words()):
             opened.link.send(command)
         self._events.attach(opened)
-        self._host.provider_is(LinkState.UP, opened.ready.provider_session_id)
+        self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
         return replaced
 
 
