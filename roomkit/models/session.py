@@ -36,8 +36,7 @@ class EndReason(StrEnum):
     REPLACED = "replaced"  # the same participant started another session
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_LOST = "provider_lost"
-    ACCESS_REVOKED = "access_revoked"  # the channel was detached, or its binding's access taken
-    ROOM_CLOSED = "room_closed"
+    ACCESS_REVOKED = "access_revoked"  # the channel was detached from the room, or the room was closed
     OVERLOADED = "overloaded"  # more than the lane's bound was waiting
     SHUTDOWN = "shutdown"
     FAILED = "failed"  # a defect of ours; the log has the traceback

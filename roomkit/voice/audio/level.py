@@ -1,6 +1,6 @@
-"""How loud a piece of audio is, and how often anybody should be told.
+"""How loud a piece of audio is.
 
-A level is computed only when a hook listens and its turn has come (see `LevelThrottle`); not per frame. numpy loads
+A level is computed only when a hook listens and its turn has come, about ten times a second; not per frame. numpy loads
 with the first level anybody wants: most servers never ask for one.
 """
 
@@ -32,22 +32,3 @@ def _dbfs(amplitude: float) -> float:
     if amplitude <= 0.0:
         return SILENCE_DBFS
     return max(SILENCE_DBFS, 20.0 * math.log10(amplitude / FULL_SCALE))
-
-
-class LevelThrottle:
-    """Says when the next level may be reported: at most one in ``interval_ms``, without a backlog after a pause."""
-
-    __slots__ = ("_interval_ms", "_next_ms")
-
-    def __init__(self, interval_ms: float = 100.0) -> None:
-        self._interval_ms = interval_ms
-        self._next_ms = -math.inf
-
-    def due(self, now_ms: float) -> bool:
-        """Whether a report may be made at ``now_ms``; if so, it counts as made."""
-        if now_ms < self._next_ms:
-            return False
-        # Counted from the turn that was due: counted from now, late frames would stretch every interval.
-        following_ms = self._next_ms + self._interval_ms
-        self._next_ms = following_ms if following_ms > now_ms else now_ms + self._interval_ms
-        return True

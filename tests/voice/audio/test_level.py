@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from roomkit.voice.audio.level import SILENCE_DBFS, LevelThrottle, level
+from roomkit.voice.audio.level import SILENCE_DBFS, level
 
 
 def _sine(amplitude: float) -> bytes:
@@ -39,22 +39,3 @@ def test_one_sample_in_a_second_is_above_the_floor() -> None:
     rms_dbfs, peak_dbfs = level(bytes(47_998) + b"\x01\x00")
 
     assert SILENCE_DBFS <= rms_dbfs < peak_dbfs == pytest.approx(20 * math.log10(1 / 32_768))
-
-
-def test_twenty_millisecond_frames_with_jitter_give_ten_levels_a_second() -> None:
-    throttle = LevelThrottle(interval_ms=100)
-    arrivals_ms = [index * 20 + (index * 7) % 13 for index in range(500)]
-
-    reports = sum(throttle.due(now_ms) for now_ms in arrivals_ms)
-
-    assert reports == 100
-
-
-def test_a_pause_is_not_made_up_for() -> None:
-    throttle = LevelThrottle(interval_ms=100)
-
-    assert throttle.due(0.0)
-    assert throttle.due(5_000.0)
-    assert not throttle.due(5_001.0)
-    assert not throttle.due(5_099.0)
-    assert throttle.due(5_100.0)
