@@ -95,7 +95,6 @@ class KitRoomPort:
                 "publish_failed", room_id=self._room_id, channel_id=self._scope.channel_id, error=str(error)
             )
             return False
-            return False
         return result.event is not None and not result.blocked
 
     async def _inject(self, injected: InjectedEvent) -> None:
