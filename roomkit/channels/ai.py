@@ -141,7 +141,7 @@ class AIChannel(ChannelBase):
             return await AnswerTurn(self._model, call_tool, _show_nobody).text(request)
         try:
             text = await AnswerTurn(self._model, call_tool, reply.show).text(request)
-        except BaseException:
+        except BaseException:  # cancelled or failed alike: what was shown of it must not stand
             reply.withdraw()
             raise
         if text.strip():
