@@ -27,17 +27,9 @@ from roomkit.providers.local.intents import understand
 from roomkit.providers.local.phrases import Intent
 from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.providers.local.tools import default_tools, get_weather, order_status
-from roomkit.voice.realtime.dialect import (
-    Audio,
-    LinkConfig,
-    ProviderEvent,
-    SendAudio,
-    ToolCall,
-    ToolResult,
-    ToolSpec,
-    Transcript,
-)
+from roomkit.voice.realtime.commands import LinkConfig, SendAudio, ToolResult, ToolSpec
 from roomkit.voice.realtime.provider import ProviderLink
+from roomkit.voice.realtime.provider_events import Audio, ProviderEvent, ToolCall, Transcript
 
 RATE_HZ = 16_000
 FRAME_BYTES = RATE_HZ // 50 * 2

@@ -22,7 +22,7 @@ from bench.table import Part
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.voice.audio.level import level
 from roomkit.voice.audio.resample import Resampler
-from roomkit.voice.realtime.dialect import SendAudio
+from roomkit.voice.realtime.commands import SendAudio
 
 FRAME = bytes(range(240)) * (FRAME_BYTES // 240)
 RATES = [

@@ -17,7 +17,7 @@ from roomkit import HookResult, HookTrigger, InboundMessage, RoomKit, TextConten
 from roomkit.channels.base import ChannelBase
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.store.memory import MemoryStore
-from roomkit.voice.realtime.dialect import Audio, ResponseStarted
+from roomkit.voice.realtime.provider_events import Audio, ResponseStarted
 
 FRAMES = 20_000
 MESSAGES = 200

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from roomkit.voice.backends.base import ClientSetup, ClientSink, VoiceBackend
-from roomkit.voice.realtime.dialect import Command, LinkConfig, LinkReady
+from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.realtime.profile import Profile
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import LinkReady
 
 
 class SilentClient:

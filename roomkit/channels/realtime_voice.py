@@ -19,8 +19,9 @@ from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType, EventStatus, EventType
 from roomkit.models.session import EndReason, VoiceSession
 from roomkit.voice.backends.base import VoiceBackend
-from roomkit.voice.realtime.dialect import AskForResponse, BeginInput, CommitInput, InjectImage, Role, UpdateSession
+from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput, InjectImage, UpdateSession
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import Role
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.live import LiveSessions

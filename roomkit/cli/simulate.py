@@ -26,7 +26,7 @@ def simulate() -> None:
 @click.option("--log", "is_logging", is_flag=True, help="Print each event, both ways; audio as counts.")
 def simulate_openai(port: int, host: str, script_path: Path | None, *, is_logging: bool) -> None:
     """The OpenAI Realtime API. Each caller gets the script from its beginning; without one, canned answers."""
-    from roomkit.testing.simulators.openai_server import OpenAISimulator
+    from roomkit.testing.simulators.openai.server import OpenAISimulator
     from roomkit.testing.simulators.script import Script
 
     def script() -> Script:

@@ -1,6 +1,6 @@
 """What hooks see of a voice session, one payload a trigger (RFC 0004 holds the table).
 
-Not in here: what providers say (`voice.realtime.dialect`: bare nouns). Invariant: a payload holds the live
+Not in here: what providers say (`voice.realtime.provider_events`: bare nouns). Invariant: a payload holds the live
 `VoiceSession` for the hook to read; what is stored of it is a plain `RoomEvent`.
 """
 

@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roomkit.testing.simulators.openai_server import OpenAISimulator as OpenAISimulator
-    from roomkit.testing.simulators.openai_session import OpenAISimulatorSession as OpenAISimulatorSession
+    from roomkit.testing.simulators.openai.server import OpenAISimulator as OpenAISimulator
+    from roomkit.testing.simulators.openai.session import OpenAISimulatorSession as OpenAISimulatorSession
     from roomkit.testing.simulators.script import Script as Script
     from roomkit.testing.simulators.steps import ANYTHING as ANYTHING
     from roomkit.testing.simulators.steps import Step as Step
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from roomkit.testing.virtual_time import VirtualTimeLoop as VirtualTimeLoop
 
 _HOMES = {
-    "simulators.openai_server": ["OpenAISimulator"],
-    "simulators.openai_session": ["OpenAISimulatorSession"],
+    "simulators.openai.server": ["OpenAISimulator"],
+    "simulators.openai.session": ["OpenAISimulatorSession"],
     "simulators.script": ["Script"],
     "simulators.steps": [
         "ANYTHING", "Step", "call_tool", "drop", "error", "expect", "expect_tool_result", "hear", "loop", "raw",

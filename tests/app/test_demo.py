@@ -16,7 +16,7 @@ from roomkit.errors import ProviderRefusedError, RealtimeConnectionError
 from roomkit.models.content import TextContent
 from roomkit.models.enums import RoomStatus
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile
 from roomkit.voice.realtime.provider import ProviderLink, ProviderSink, RealtimeVoiceProvider
 

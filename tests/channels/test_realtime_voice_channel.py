@@ -13,7 +13,7 @@ from roomkit.errors import ConfigError, NotFoundError, ProviderRefusedError
 from roomkit.models.session import EndReason, SessionState
 from roomkit.models.tool_call import Tool
 from roomkit.testing.virtual_time import VirtualClock
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.profile import Profile
 

@@ -10,9 +10,9 @@ from typing import Any
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
-from roomkit.testing.simulators.openai_reading import read
-from roomkit.testing.simulators.openai_response import Speech
-from roomkit.testing.simulators.openai_session import OpenAISimulatorSession
+from roomkit.testing.simulators.openai.reading import read
+from roomkit.testing.simulators.openai.response import Speech
+from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.sound import tone
 
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)

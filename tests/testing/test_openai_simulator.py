@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from roomkit.testing.simulators.openai_response import Call
+from roomkit.testing.simulators.openai.response import Call
 from roomkit.testing.simulators.sound import encode, tone
 from tests.testing.openai_talk import Talk, b64, spoken, types, user
 

@@ -12,8 +12,8 @@ from openai.types.realtime.realtime_response_create_params import RealtimeRespon
 from openai.types.realtime.realtime_tools_config_union import Mcp
 from pydantic import BaseModel
 
-from roomkit.testing.simulators import openai_tables as tables
-from roomkit.testing.simulators.openai_rules import Either, Record, Rule, Tagged
+from roomkit.testing.simulators.openai import tables
+from roomkit.testing.simulators.openai.rules import Either, Record, Rule, Tagged
 
 
 def record(rule: Rule) -> Record:

@@ -27,26 +27,28 @@ from roomkit.testing import (
     wait,
 )
 from roomkit.testing.simulators.sound import tone
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import (
     AskForResponse,
-    Audio,
     CommitInput,
     InjectText,
     LinkConfig,
+    SendAudio,
+    ToolResult,
+    ToolSpec,
+    TruncateOutput,
+)
+from roomkit.voice.realtime.provider import ProviderLink
+from roomkit.voice.realtime.provider_events import (
+    Audio,
     LinkLost,
     LinkReady,
     ProviderEvent,
     ProviderFault,
     ResponseDone,
-    SendAudio,
     SpeechStarted,
     ToolCall,
-    ToolResult,
-    ToolSpec,
     Transcript,
-    TruncateOutput,
 )
-from roomkit.voice.realtime.provider import ProviderLink
 from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
 
 E = TypeVar("E")

@@ -14,7 +14,7 @@ from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.providers.local.intents import Understood, understand
 from roomkit.providers.local.phrases import DAYS, Intent
 from roomkit.voice.pipeline.model import Conversation, Piece, Said, SpeechRate, ToolAnswered, ToolRequest
-from roomkit.voice.realtime.dialect import ToolSpec
+from roomkit.voice.realtime.commands import ToolSpec
 
 KNOWN_THINGS = (
     "You can ask for our opening hours, where an order is, the weather in some cities, or the time. "

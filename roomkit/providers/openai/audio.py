@@ -15,7 +15,7 @@ from typing import Final
 from roomkit._extras import installed
 from roomkit.errors import WireError
 from roomkit.providers.openai.events import Json, text_of
-from roomkit.voice.realtime.dialect import Audio
+from roomkit.voice.realtime.provider_events import Audio
 
 AUDIO_DELTA_TYPES: Final = ("response.output_audio.delta", "response.audio.delta")
 """Today's name, then the one of the beta that compatible servers still speak."""

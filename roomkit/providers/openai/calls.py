@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roomkit.providers.openai.events import Json, objects_of, text_of
-from roomkit.voice.realtime.dialect import ToolCall
+from roomkit.voice.realtime.provider_events import ToolCall
 
 
 class CallLog:

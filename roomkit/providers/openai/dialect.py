@@ -20,33 +20,35 @@ from roomkit.providers.openai.faults import ACTIVE_RESPONSE, fault_of, is_benign
 from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponseParams
 from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
 from roomkit.providers.openai.transcripts import TranscriptLog
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import (
     AskForResponse,
-    Audio,
     BeginInput,
     CancelResponse,
     Command,
     CommitInput,
-    Decoded,
     DeleteItem,
     InjectImage,
     InjectText,
-    InputCommitted,
     InputPaused,
     LinkConfig,
-    LinkReady,
-    ProviderEvent,
     RecallToolCall,
-    ResponseDone,
-    ResponseStarted,
     SendAudio,
     Speak,
-    SpeechStarted,
-    SpeechStopped,
     ToolResult,
-    TranscriptFailed,
     TruncateOutput,
     UpdateSession,
+)
+from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.provider_events import (
+    Audio,
+    InputCommitted,
+    LinkReady,
+    ProviderEvent,
+    ResponseDone,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptFailed,
 )
 from roomkit.voice.wires.port import WireMessage
 

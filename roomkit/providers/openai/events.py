@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from roomkit.errors import WireError
-from roomkit.voice.realtime.dialect import ResponseStatus
+from roomkit.voice.realtime.provider_events import ResponseStatus
 from roomkit.voice.wires.port import WireMessage
 
 Json = Mapping[str, Any]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from roomkit.providers.openai.events import Json, text_of
-from roomkit.voice.realtime.dialect import ProviderFault
+from roomkit.voice.realtime.provider_events import ProviderFault
 from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"

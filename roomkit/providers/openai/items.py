@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from roomkit.errors import ConfigError
 from roomkit.providers.openai.audio import encode_base64
-from roomkit.voice.realtime.dialect import Role
+from roomkit.voice.realtime.provider_events import Role
 
 _IMAGE_TYPES: Final = ("image/png", "image/jpeg")
 _MAX_CALL_ID_CHARS: Final = 32

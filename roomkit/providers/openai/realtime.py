@@ -14,7 +14,7 @@ from roomkit.providers.openai.config import DEFAULT_MODEL, OpenAIRealtimeConfig
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.providers.openai.faults import OPENAI_CLOSES
 from roomkit.providers.openai.session import turn_policy
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
 from roomkit.voice.realtime.wire import HANDSHAKE_TIMEOUT_S, WireLink

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from roomkit.errors import ConfigError
-from roomkit.voice.realtime.dialect import LinkConfig, ToolSpec
+from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.realtime.profile import TurnPolicy
 
 RATE_HZ: Final = 24_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from roomkit.voice.realtime.dialect import Role, Transcript
+from roomkit.voice.realtime.provider_events import Role, Transcript
 
 _REMEMBERED_FINALS: Final = 256
 """Enough to know a repeated final again; bounded, because a session lasts an hour."""

@@ -22,7 +22,7 @@ from roomkit.voice.pipeline.model import Piece, Said, SpeechRate, TextModel, Too
 from roomkit.voice.pipeline.sentences import Sentences
 from roomkit.voice.pipeline.settings import TurnSettings
 from roomkit.voice.pipeline.speaking import Voice
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,
     CancelResponse,
@@ -33,20 +33,22 @@ from roomkit.voice.realtime.dialect import (
     InjectText,
     InputPaused,
     LinkConfig,
-    ProviderEvent,
-    ProviderFault,
     RecallToolCall,
-    ResponseDone,
-    ResponseStarted,
-    ResponseStatus,
     SendAudio,
     Speak,
-    ToolCall,
     ToolResult,
     TruncateOutput,
     UpdateSession,
 )
 from roomkit.voice.realtime.provider import ProviderSink
+from roomkit.voice.realtime.provider_events import (
+    ProviderEvent,
+    ProviderFault,
+    ResponseDone,
+    ResponseStarted,
+    ResponseStatus,
+    ToolCall,
+)
 from roomkit.voice.stt.base import SpeechToText
 from roomkit.voice.tts.base import TextToSpeech
 from roomkit.voice.turn.endpointing import Judge

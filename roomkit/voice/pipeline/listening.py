@@ -13,7 +13,7 @@ from typing import Protocol
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
 from roomkit.errors import ProviderError
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.provider_events import (
     InputCommitted,
     ProviderEvent,
     ProviderFault,

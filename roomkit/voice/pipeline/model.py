@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from roomkit.voice.realtime.dialect import Role, ToolSpec
+from roomkit.voice.realtime.commands import ToolSpec
+from roomkit.voice.realtime.provider_events import Role
 
 
 @dataclass(frozen=True, slots=True)

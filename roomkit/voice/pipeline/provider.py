@@ -14,9 +14,10 @@ from roomkit.errors import ConfigError
 from roomkit.voice.pipeline.link import CascadeLink, Parts
 from roomkit.voice.pipeline.model import TextModel
 from roomkit.voice.pipeline.settings import turn_settings
-from roomkit.voice.realtime.dialect import LinkConfig, LinkReady
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderLink, ProviderSink, RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import LinkReady
 from roomkit.voice.stt.base import SpeechToText
 from roomkit.voice.tts.base import TextToSpeech
 from roomkit.voice.turn.endpointing import EndpointingPolicy, Judge, judge_nothing

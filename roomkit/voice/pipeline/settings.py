@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roomkit.errors import ConfigError
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.turn.endpointing import EndpointingPolicy
 
 _FLAGS = ("interrupt_response", "create_response")

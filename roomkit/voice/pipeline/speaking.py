@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from roomkit.clock import Clock
 from roomkit.voice.pipeline.history import History
-from roomkit.voice.realtime.dialect import Audio, ProviderEvent, Transcript
+from roomkit.voice.realtime.provider_events import Audio, ProviderEvent, Transcript
 from roomkit.voice.tts.base import TextToSpeech
 from roomkit.voice.vad.base import BYTES_PER_SAMPLE
 

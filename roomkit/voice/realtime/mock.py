@@ -15,11 +15,11 @@ from typing import Any
 from roomkit.errors import NotFoundError, ProviderError
 from roomkit.models.session import VoiceSession
 from roomkit.voice.backends.mock import MockCall, MockVoiceBackend
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import Command, InjectText, LinkConfig, SendAudio, ToolResult
+from roomkit.voice.realtime.profile import Profile, TurnPolicy
+from roomkit.voice.realtime.provider import ProviderLink, ProviderSink, RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import (
     Audio,
-    Command,
-    InjectText,
-    LinkConfig,
     LinkLost,
     LinkReady,
     ProviderEvent,
@@ -28,16 +28,12 @@ from roomkit.voice.realtime.dialect import (
     ResponseStarted,
     ResponseStatus,
     Role,
-    SendAudio,
     SpeechStarted,
     SpeechStopped,
     ToolCall,
     ToolCallCancelled,
-    ToolResult,
     Transcript,
 )
-from roomkit.voice.realtime.profile import Profile, TurnPolicy
-from roomkit.voice.realtime.provider import ProviderLink, ProviderSink, RealtimeVoiceProvider
 
 __all__ = ["MockCall", "MockRealtimeProvider", "MockRealtimeTransport"]
 

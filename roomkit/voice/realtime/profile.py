@@ -11,6 +11,8 @@ class Profile:
 
     Attributes:
         name: Short vendor name for logs, pages and metrics (``"openai"``).
+        input_rates_hz: Rates its side takes the caller's audio at, the preferred one first; the session resamples.
+        output_rates_hz: Rates it speaks at, the preferred one first.
         reconfigures: Which of ``instructions voice tools temperature provider_config`` a live link can change.
         truncates: It can be told how much of an item was heard.
         deletes_items: It can forget an item.
@@ -20,10 +22,19 @@ class Profile:
         temperature: It takes a sampling temperature.
         transcribes_input: It can say what the caller said.
         holds_answers: It can leave a turn unanswered until it is asked.
-        max_session_ms: The vendor's limit on one link; ``None``: no limit known.
+        resumes: A new link can take up the conversation of a lost one (`Resumable`); else it is replayed.
+        says_verbatim: `Speak` is said word for word by the vendor itself; else the model is told to repeat it.
+        takes_tools: It is told of function tools; else they are set up at the vendor, and only called here.
+        vendor_tools: Types of tools the vendor runs itself (``web_search``).
+        timed_words: It says when in its audio each word is spoken (`SpokenWords`).
+        reports_usage: It counts tokens or seconds in `ResponseDone.usage`.
+        max_session_ms: The vendor's limit on one link; ``None``: no limit known. A little before it, the session moves
+            to a new link.
     """
 
     name: str
+    input_rates_hz: tuple[int, ...] = (24_000,)
+    output_rates_hz: tuple[int, ...] = (24_000,)
     reconfigures: frozenset[str] = frozenset()
     truncates: bool = False
     deletes_items: bool = False
@@ -33,6 +44,12 @@ class Profile:
     temperature: bool = True
     transcribes_input: bool = True
     holds_answers: bool = False
+    resumes: bool = False
+    says_verbatim: bool = False
+    takes_tools: bool = True
+    vendor_tools: frozenset[str] = frozenset()
+    timed_words: bool = False
+    reports_usage: bool = True
     max_session_ms: int | None = None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol
 
-from roomkit.voice.realtime.dialect import Command, LinkConfig, ProviderEvent
+from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
+from roomkit.voice.realtime.provider_events import ProviderEvent
 
 
 class ProviderSink(Protocol):

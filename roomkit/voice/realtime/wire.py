@@ -14,17 +14,10 @@ from collections.abc import Callable
 from typing import Final, final
 
 from roomkit.errors import WireError
-from roomkit.voice.realtime.dialect import (
-    Audio,
-    Command,
-    Dialect,
-    LinkConfig,
-    LinkLost,
-    LinkReady,
-    ProviderEvent,
-    ProviderFault,
-)
+from roomkit.voice.realtime.commands import Command, LinkConfig
+from roomkit.voice.realtime.dialect import Dialect
 from roomkit.voice.realtime.provider import ProviderSink
+from roomkit.voice.realtime.provider_events import Audio, LinkLost, LinkReady, ProviderEvent, ProviderFault
 from roomkit.voice.realtime.reconnect import CloseMap, Failure
 from roomkit.voice.wires.port import Dialler, Endpoint, WireClosed, WireMessage, WirePort, WireRefused
 

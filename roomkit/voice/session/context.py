@@ -18,7 +18,7 @@ from roomkit.errors import ClientGoneError, SessionStateError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, VoiceSession
 from roomkit.models.voice import ErrorEvent
-from roomkit.voice.realtime.dialect import Command, LinkConfig
+from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.session import messages
 from roomkit.voice.session.lane import Lane
 from roomkit.voice.session.settings import SessionSettings

@@ -19,7 +19,7 @@ from roomkit.models.event import EventSource, RoomEvent
 from roomkit.models.session import VoiceSession
 from roomkit.models.voice import TranscriptionEvent
 from roomkit.voice.audio.playback import HeardItem
-from roomkit.voice.realtime.dialect import Role, Transcript
+from roomkit.voice.realtime.provider_events import Role, Transcript
 from roomkit.voice.session import messages
 from roomkit.voice.session.history import History
 from roomkit.voice.session.order import PLACE_TIMEOUT_MS, WordOrder

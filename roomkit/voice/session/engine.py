@@ -20,8 +20,9 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.models.voice import SessionEvent
 from roomkit.voice.backends.base import VoiceBackend
-from roomkit.voice.realtime.dialect import Command, LinkLost, Role, Speak
+from roomkit.voice.realtime.commands import Command, Speak
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import LinkLost, Role
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session import messages
 from roomkit.voice.session.client_side import ClientSide

@@ -25,13 +25,18 @@ from roomkit.voice.backends.base import (
     ClientTurn,
     TransportLink,
 )
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import (
     AskForResponse,
-    Audio,
     BeginInput,
     CommitInput,
     DeleteItem,
     InjectText,
+    Speak,
+    ToolResult,
+)
+from roomkit.voice.realtime.profile import TurnPolicy
+from roomkit.voice.realtime.provider_events import (
+    Audio,
     InputCommitted,
     Interrupted,
     LinkLost,
@@ -41,16 +46,13 @@ from roomkit.voice.realtime.dialect import (
     ResponseDone,
     ResponseStarted,
     Role,
-    Speak,
     SpeechStarted,
     SpeechStopped,
     ToolCall,
     ToolCallCancelled,
-    ToolResult,
     Transcript,
     TranscriptFailed,
 )
-from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.session import messages
 from roomkit.voice.session.agent_voice import AgentVoice
 from roomkit.voice.session.context import SessionContext

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from roomkit.voice.realtime.dialect import Command, InjectText, RecallToolCall, Role, ToolResult
+from roomkit.voice.realtime.commands import Command, InjectText, RecallToolCall, ToolResult
+from roomkit.voice.realtime.provider_events import Role
 
 MAX_TURNS = 200
 """Older turns are forgotten; vendors' contexts hold about 28,000 tokens, an hour's talk (openai-realtime.md)."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.pcm import Alignment
 from roomkit.voice.audio.rates import resampler
-from roomkit.voice.realtime.dialect import SendAudio
+from roomkit.voice.realtime.commands import SendAudio
 from roomkit.voice.realtime.provider import ProviderLink
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from roomkit.clock import Clock
 from roomkit.errors import ProviderLostError
-from roomkit.voice.realtime.dialect import LinkConfig, LinkReady, ProviderEvent
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider import ProviderLink, RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import LinkReady, ProviderEvent
 from roomkit.voice.realtime.reconnect import ReconnectPolicy, is_retryable
 
 LINK_TIMEOUT_S = 15.0

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from roomkit.voice.audio.playback import HeardItem, PlayedItem
 from roomkit.voice.backends.base import TransportLink
-from roomkit.voice.realtime.dialect import Audio, CancelResponse, InputPaused, TruncateOutput
+from roomkit.voice.realtime.commands import CancelResponse, InputPaused, TruncateOutput
+from roomkit.voice.realtime.provider_events import Audio
 from roomkit.voice.session.input import InputPath
 from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.output import OutputPath

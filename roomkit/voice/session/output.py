@@ -16,7 +16,7 @@ from roomkit.voice.audio.pcm import Alignment
 from roomkit.voice.audio.playback import HeardItem, Playback, PlayedItem
 from roomkit.voice.audio.rates import resampler
 from roomkit.voice.backends.base import TransportLink
-from roomkit.voice.realtime.dialect import Audio
+from roomkit.voice.realtime.provider_events import Audio
 from roomkit.voice.session.input import LEVEL_INTERVAL_MS
 from roomkit.voice.session.recent import Recent
 

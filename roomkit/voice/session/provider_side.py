@@ -12,15 +12,9 @@ from collections.abc import Awaitable, Callable
 
 from roomkit.errors import ProviderError, RoomKitError, SessionStateError
 from roomkit.models.session import EndReason, LinkState
-from roomkit.voice.realtime.dialect import (
-    AskForResponse,
-    Command,
-    InjectText,
-    LinkLost,
-    ToolResult,
-    UpdateSession,
-)
+from roomkit.voice.realtime.commands import AskForResponse, Command, InjectText, ToolResult, UpdateSession
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents

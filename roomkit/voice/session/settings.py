@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
-from roomkit.voice.realtime.dialect import LinkConfig, ToolSpec
+from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 
 PartialTranscripts = Literal["auto", "always"]
 

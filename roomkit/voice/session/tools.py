@@ -17,7 +17,8 @@ from roomkit.core.tools import as_text, cut_to
 from roomkit.models.enums import ChannelType
 from roomkit.models.session import VoiceSession
 from roomkit.models.tool_call import ToolCallEvent
-from roomkit.voice.realtime.dialect import ToolCall, ToolResult
+from roomkit.voice.realtime.commands import ToolResult
+from roomkit.voice.realtime.provider_events import ToolCall
 from roomkit.voice.session.recent import Recent
 from roomkit.voice.session.settings import SessionSettings
 

@@ -11,7 +11,7 @@ from roomkit.clock import Clock
 from roomkit.providers.local.brain import HOURS, KNOWN_THINGS, WELCOME, ShopBrain
 from roomkit.providers.local.tools import default_tools, get_weather, order_status
 from roomkit.voice.pipeline.model import Conversation, Entry, Piece, Said, SpeechRate, ToolAnswered, ToolRequest
-from roomkit.voice.realtime.dialect import ToolSpec
+from roomkit.voice.realtime.commands import ToolSpec
 
 
 class NewYear(Clock):

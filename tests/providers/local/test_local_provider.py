@@ -21,21 +21,17 @@ from roomkit.providers.local.config import LocalRealtimeConfig
 from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.providers.local.tools import default_tools, get_weather, order_status
 from roomkit.testing.virtual_time import VirtualClock
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import InjectText, LinkConfig, SendAudio, ToolResult, ToolSpec
+from roomkit.voice.realtime.provider import ProviderLink
+from roomkit.voice.realtime.provider_events import (
     Audio,
-    InjectText,
-    LinkConfig,
     LinkReady,
     ProviderEvent,
     ResponseDone,
-    SendAudio,
     SpeechStarted,
     ToolCall,
-    ToolResult,
-    ToolSpec,
     Transcript,
 )
-from roomkit.voice.realtime.provider import ProviderLink
 
 pytestmark = pytest.mark.virtual_time
 

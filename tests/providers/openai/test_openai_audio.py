@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from roomkit.errors import WireError
 from roomkit.providers.openai.audio import DeltaReader, SampleAligner, append_message, audio_of
 from roomkit.providers.openai.dialect import OpenAIDialect
-from roomkit.voice.realtime.dialect import Audio, Decoded
+from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.provider_events import Audio
 
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 

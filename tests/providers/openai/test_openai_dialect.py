@@ -11,26 +11,28 @@ from hypothesis import strategies as st
 
 from roomkit.errors import ConfigError
 from roomkit.providers.openai.dialect import OpenAIDialect
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,
     CancelResponse,
     Command,
     CommitInput,
-    Decoded,
     InjectImage,
     InputPaused,
     LinkConfig,
+    SendAudio,
+    Speak,
+    ToolResult,
+    UpdateSession,
+)
+from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.provider_events import (
     LinkReady,
     ProviderFault,
     ResponseDone,
-    SendAudio,
-    Speak,
     SpeechStarted,
     ToolCall,
-    ToolResult,
     Transcript,
-    UpdateSession,
 )
 from roomkit.voice.wires.port import WireMessage
 

@@ -15,22 +15,17 @@ from pydantic import SecretStr, ValidationError
 from roomkit.errors import ConfigError, ProviderLostError, ProviderRefusedError
 from roomkit.providers.openai.config import OpenAIRealtimeConfig, realtime_url
 from roomkit.testing import OpenAISimulator, Script, call_tool, drop, error, expect, expect_tool_result, hear, say
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import CommitInput, InjectText, LinkConfig, SendAudio, ToolResult, ToolSpec
+from roomkit.voice.realtime.profile import TurnPolicy
+from roomkit.voice.realtime.provider_events import (
     Audio,
-    CommitInput,
-    InjectText,
-    LinkConfig,
     LinkLost,
     LinkReady,
     ProviderEvent,
     ResponseDone,
-    SendAudio,
     ToolCall,
-    ToolResult,
-    ToolSpec,
     Transcript,
 )
-from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from roomkit.errors import ConfigError
 from roomkit.providers.openai.session import KNOWN_KEYS, session_object, turn_policy
-from roomkit.voice.realtime.dialect import LinkConfig, ToolSpec
+from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.realtime.profile import TurnPolicy
 
 Check = Callable[[Any], None]

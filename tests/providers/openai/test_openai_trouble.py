@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from roomkit.errors import WireError
 from roomkit.providers.openai.dialect import OpenAIDialect
-from roomkit.voice.realtime.dialect import Decoded, InjectText, LinkConfig, LinkReady, ProviderFault
+from roomkit.voice.realtime.commands import InjectText, LinkConfig
+from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault
 from roomkit.voice.wires.port import WireMessage
 
 

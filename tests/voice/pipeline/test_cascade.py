@@ -15,37 +15,39 @@ from roomkit.testing.virtual_time import VirtualClock
 from roomkit.voice.pipeline.model import Conversation, Piece, Said, SpeechRate, ToolAnswered, ToolAsked, ToolRequest
 from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.pipeline.speaking import MOST_AHEAD_MS
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.commands import (
     AskForResponse,
-    Audio,
     BeginInput,
     CancelResponse,
     CommitInput,
     DeleteItem,
     InjectImage,
     InjectText,
-    InputCommitted,
     InputPaused,
     LinkConfig,
-    LinkReady,
-    ProviderEvent,
-    ProviderFault,
     RecallToolCall,
-    ResponseDone,
-    ResponseStarted,
     SendAudio,
     Speak,
-    SpeechStarted,
-    SpeechStopped,
-    ToolCall,
     ToolResult,
     ToolSpec,
-    Transcript,
-    TranscriptFailed,
     TruncateOutput,
     UpdateSession,
 )
 from roomkit.voice.realtime.provider import ProviderLink
+from roomkit.voice.realtime.provider_events import (
+    Audio,
+    InputCommitted,
+    LinkReady,
+    ProviderEvent,
+    ProviderFault,
+    ResponseDone,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    ToolCall,
+    Transcript,
+    TranscriptFailed,
+)
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
 from roomkit.voice.turn.endpointing import Completeness
 

@@ -8,7 +8,7 @@ import pytest
 
 from roomkit.errors import ConfigError
 from roomkit.voice.pipeline.settings import TurnSettings, turn_settings
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.turn.endpointing import EndpointingPolicy
 
 POLICY = EndpointingPolicy(silence_ms=256, complete_ms=96, incomplete_ms=640)

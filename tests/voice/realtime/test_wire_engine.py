@@ -11,18 +11,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from roomkit.errors import ConfigError, ProviderLostError, ProviderRefusedError, WireError
-from roomkit.voice.realtime.dialect import (
-    AskForResponse,
-    Command,
-    Decoded,
-    LinkConfig,
-    LinkLost,
-    LinkReady,
-    ProviderEvent,
-    ProviderFault,
-    ResponseStarted,
-    SendAudio,
-)
+from roomkit.voice.realtime.commands import AskForResponse, Command, LinkConfig, SendAudio
+from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.provider_events import LinkLost, LinkReady, ProviderEvent, ProviderFault, ResponseStarted
 from roomkit.voice.realtime.reconnect import CloseMap
 from roomkit.voice.realtime.wire import MAX_BUFFERED_BYTES, MAX_UNREADABLE_IN_A_ROW, WireLink
 from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WireRefused

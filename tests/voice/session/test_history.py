@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roomkit.voice.realtime.dialect import InjectText, RecallToolCall, ToolResult
+from roomkit.voice.realtime.commands import InjectText, RecallToolCall, ToolResult
 from roomkit.voice.session.history import MAX_TURNS, History
 
 

@@ -14,7 +14,7 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState
 from roomkit.models.tool_call import Tool
 from roomkit.testing.call import Call, RecordingRoomPort, start_call, tone
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeProvider
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.reconnect import ReconnectPolicy

@@ -14,9 +14,10 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.models.tool_call import Tool
 from roomkit.testing.call import Call, start_call, tone
-from roomkit.voice.realtime.dialect import LinkConfig, LinkLost
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.provider import ProviderLink, ProviderSink
+from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.session.settings import AgentSettings, SessionSettings
 
 pytestmark = pytest.mark.virtual_time

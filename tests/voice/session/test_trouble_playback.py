@@ -16,7 +16,8 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.tool_call import Tool
 from roomkit.testing.call import Call, RecordingRoomPort, start_call, tone
 from roomkit.testing.virtual_time import VirtualTimeLoop
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
+from roomkit.voice.realtime.provider_events import (
     Audio,
     ProviderEvent,
     ResponseDone,
@@ -25,7 +26,6 @@ from roomkit.voice.realtime.dialect import (
     ToolCall,
     Transcript,
 )
-from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.session.settings import AgentSettings, SessionSettings
 
 virtual_time = pytest.mark.virtual_time

@@ -15,7 +15,7 @@ from roomkit.errors import ClientGoneError, RoomKitError
 from roomkit.models.session import EndReason, SessionState
 from roomkit.testing import VirtualClock
 from roomkit.voice.backends.base import ClientGone, ClientSetup, ClientSink, TransportLink
-from roomkit.voice.realtime.dialect import LinkConfig
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.provider import ProviderLink, ProviderSink
 

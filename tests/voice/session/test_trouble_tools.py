@@ -13,7 +13,7 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, SessionState
 from roomkit.models.tool_call import Tool
 from roomkit.testing.call import RecordingRoomPort, start_call
-from roomkit.voice.realtime.dialect import ToolCall, ToolCallCancelled
+from roomkit.voice.realtime.provider_events import ToolCall, ToolCallCancelled
 from roomkit.voice.session.settings import AgentSettings, SessionSettings
 
 pytestmark = pytest.mark.virtual_time

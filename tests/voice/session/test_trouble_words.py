@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from roomkit.models.enums import HookTrigger
 from roomkit.testing.call import Call, start_call, tone
 from roomkit.testing.virtual_time import VirtualTimeLoop
-from roomkit.voice.realtime.dialect import (
+from roomkit.voice.realtime.provider_events import (
     Audio,
     InputCommitted,
     Interrupted,

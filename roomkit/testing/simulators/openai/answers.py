@@ -11,8 +11,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
 
-from roomkit.testing.simulators.openai_conversation import Conversation, Item, Refused
-from roomkit.testing.simulators.openai_response import (
+from roomkit.testing.simulators.openai.conversation import Conversation, Item, Refused
+from roomkit.testing.simulators.openai.response import (
     Call,
     Response,
     Speech,

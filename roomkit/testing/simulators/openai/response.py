@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Literal
 
-from roomkit.testing.simulators.openai_conversation import Item
+from roomkit.testing.simulators.openai.conversation import Item
 from roomkit.testing.simulators.sound import PCM_RATE_HZ, bytes_per_ms, encode, tone
 
 REALTIME_CHUNK_MS: Final = 20

@@ -1,7 +1,7 @@
 """One connection to the simulated OpenAI Realtime server: what it answers to each client event. Pure.
 
 Messages and the time go in, server events come out; there is no event loop and no socket. It refuses what the real
-server refuses. It says nothing of its own accord: what the model "says" is told it by a script (`openai_director`).
+server refuses. It says nothing of its own accord: what the model "says" is told it by a script (`director`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roomkit.testing.simulators.openai_answers import Answers
-from roomkit.testing.simulators.openai_conversation import Conversation, Event, Item, Refused
-from roomkit.testing.simulators.openai_defaults import default_session, default_turn_detection
-from roomkit.testing.simulators.openai_ear import Ear, Started
-from roomkit.testing.simulators.openai_reading import Reading, decode_audio
-from roomkit.testing.simulators.openai_response import Call, Speech
-from roomkit.testing.simulators.openai_rules import Refusal
+from roomkit.testing.simulators.openai.answers import Answers
+from roomkit.testing.simulators.openai.conversation import Conversation, Event, Item, Refused
+from roomkit.testing.simulators.openai.defaults import default_session, default_turn_detection
+from roomkit.testing.simulators.openai.ear import Ear, Started
+from roomkit.testing.simulators.openai.reading import Reading, decode_audio
+from roomkit.testing.simulators.openai.response import Call, Speech
+from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.steps import Turn
 
 COMMIT_MINIMUM_MS: Final = 100

@@ -1,7 +1,7 @@
 """Rules for JSON values, and the refusals of the OpenAI server when they are broken.
 
 A small language of rules (`Text`, `Number`, `Choice`, `Record`, ...) and one function, `check`, that finds the first
-breach. Codes and wording follow the vendor's; the tables written in this language are `openai_tables`.
+breach. Codes and wording follow the vendor's; the tables written in this language are `tables`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the OpenAI Realtime server (GA) accepts: every client event, the session, items and responses, as tables.
 
-Written in the language of `openai_rules`. Source: the vendor's published types (openai 3.52, 2026-11); the server is
+Written in the language of `rules`. Source: the vendor's published types (openai 3.52, 2026-11); the server is
 stricter than those types in that it refuses unknown keys, and so are these. Transcription and translation sessions
 are not in here: the simulator speaks realtime sessions only.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from roomkit.testing.simulators.openai_rules import (
+from roomkit.testing.simulators.openai.rules import (
     Either,
     Flag,
     Many,

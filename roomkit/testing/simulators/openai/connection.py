@@ -1,7 +1,7 @@
 """One live connection of the simulator: messages to its director and back, and the one timer that wakes it.
 
 Only this file has an event loop in it, and `Socket` is the only part that knows a real socket. Who may connect is
-`openai_server`; what is said is the director's.
+`server`; what is said is the director's.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from roomkit.clock import Clock
-from roomkit.testing.simulators.openai_director import OpenAIDirector
-from roomkit.testing.simulators.openai_reading import read
-from roomkit.testing.simulators.openai_session import Close
+from roomkit.testing.simulators.openai.director import OpenAIDirector
+from roomkit.testing.simulators.openai.reading import read
+from roomkit.testing.simulators.openai.session import Close
 from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.port import WireClosed
 

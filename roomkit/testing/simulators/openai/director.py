@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
-from roomkit.testing.simulators.openai_conversation import Event
-from roomkit.testing.simulators.openai_reading import Reading
-from roomkit.testing.simulators.openai_response import Call, Speech, words_of
-from roomkit.testing.simulators.openai_rules import Refusal
-from roomkit.testing.simulators.openai_session import Heard, OpenAISimulatorSession, Output
+from roomkit.testing.simulators.openai.conversation import Event
+from roomkit.testing.simulators.openai.reading import Reading
+from roomkit.testing.simulators.openai.response import Call, Speech, words_of
+from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.openai.session import Heard, OpenAISimulatorSession, Output
 from roomkit.testing.simulators.script import Script, differences
 from roomkit.testing.simulators.steps import (
     CallTool,

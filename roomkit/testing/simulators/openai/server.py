@@ -1,6 +1,6 @@
 """`OpenAISimulator`: the OpenAI Realtime server on a real socket, or in memory, playing the same script.
 
-It decides who is let in and which script a connection plays; the connection itself is `openai_connection`. On
+It decides who is let in and which script a connection plays; the connection itself is `connection`. On
 `VirtualTimeLoop` with a `VirtualClock` two runs of the in-memory server give the same log.
 """
 
@@ -13,10 +13,10 @@ from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
-from roomkit.testing.simulators.openai_connection import Connection, Dialled, Socket, audio_bytes
-from roomkit.testing.simulators.openai_director import OpenAIDirector
-from roomkit.testing.simulators.openai_rules import Refusal
-from roomkit.testing.simulators.openai_session import Close, OpenAISimulatorSession
+from roomkit.testing.simulators.openai.connection import Connection, Dialled, Socket, audio_bytes
+from roomkit.testing.simulators.openai.director import OpenAIDirector
+from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.openai.session import Close, OpenAISimulatorSession
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
 from roomkit.voice.wires.memory import memory_pair

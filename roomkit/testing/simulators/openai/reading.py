@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roomkit.testing.simulators.openai_conversation import Event, Refused
-from roomkit.testing.simulators.openai_rules import Refusal, check, unsupported
-from roomkit.testing.simulators.openai_tables import CLIENT_EVENTS
+from roomkit.testing.simulators.openai.conversation import Event, Refused
+from roomkit.testing.simulators.openai.rules import Refusal, check, unsupported
+from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
 """Of audio in one append; the vendor's limit."""

@@ -1,0 +1,1 @@
+"""The OpenAI Realtime server (GA protocol), played from a script."""
