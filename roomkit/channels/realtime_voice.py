@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roomkit.channels.base import ChannelBase
@@ -19,12 +18,13 @@ from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType, EventStatus, EventType
 from roomkit.models.session import EndReason, VoiceSession
 from roomkit.voice.backends.base import VoiceBackend
-from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput, InjectImage, UpdateSession
+from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput, InjectImage
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import Role
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.live import LiveSessions
+from roomkit.voice.session.reconfigure import AgentChanges, reconfigure
 from roomkit.voice.session.settings import AgentSettings, PartialTranscripts, SessionSettings
 from roomkit.voice.session.typed import take_typed
 
@@ -210,29 +210,8 @@ class RealtimeVoiceChannel(ChannelBase):
             NotFoundError: The session is over.
             ProviderError: The new link could not be opened; the old one stays.
         """
-        live = self._live.get(session)
-        agent = live.settings.agent
-        changes: dict[str, Any] = {
-            "system_prompt": system_prompt,
-            "voice": voice,
-            "temperature": temperature,
-            "catalog": None if tools is None else ToolCatalog(tools, live.settings.tool_handler),
-            "provider_config": None if provider_config is None else {**agent.provider_config, **provider_config},
-        }
-        changed = {name: value for name, value in changes.items() if value is not None}
-        settings = live.settings.with_agent(replace(agent, **changed))
-        profile = live.provider.profile
-        wire_names = {_WIRE_NAMES.get(name, name) for name in changed}
-        if not profile.temperature:
-            wire_names.discard("temperature")  # a portable wish the vendor lacks is no reason for a new link
-        if provider is None and wire_names <= profile.reconfigures:
-            live.send(UpdateSession(settings.link_config(live.view.id)))
-            live.settings = settings
-            return
-        if is_inside(live.view.id):
-            live.hand_over_after_turn(settings, provider or live.provider)
-        else:
-            await live.hand_over(settings, provider or live.provider)
+        changes = AgentChanges(system_prompt, voice, tools, temperature, provider_config)
+        await reconfigure(self._live.get(session), changes, provider)
 
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
         """The room's sessions on this channel, oldest first."""
@@ -396,6 +375,3 @@ class RealtimeVoiceChannel(ChannelBase):
         if not live.provider.profile.manual_turns:
             raise ConfigError(f"{live.provider.name} takes turns by itself; request_response asks for an answer")
         return live
-
-
-_WIRE_NAMES = {"system_prompt": "instructions", "catalog": "tools"}
