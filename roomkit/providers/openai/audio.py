@@ -1,7 +1,7 @@
 """OpenAI's two audio messages, built and scanned as text: they are 98 % of the wire, and JSON is most of their cost.
 
 `append_message` builds ``input_audio_buffer.append``; `DeltaReader` reads ``response.output_audio.delta`` in the
-shape the service writes it (type first, audio last, no escapes; with or without blanks after colons). Whatever looks
+shape the services write it (type first, then the ids, no escapes; with or without blanks after colons). Whatever looks
 different is ``None`` here and goes through JSON: slower, same meaning. Other dialects of this protocol use both.
 """
 
@@ -54,6 +54,13 @@ _USUAL: Final = re.compile(
     re.VERBOSE,
 )
 
+_TAIL: Final = re.compile(
+    r"""(?:,\x20?"(?!(?:type|response_id|item_id|delta)")[a-z_]{1,40}":\x20?
+    (?:"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?|null|true|false))*\}""",
+    re.VERBOSE,
+)
+"""What some servers write behind the audio (xAI: clocks and durations): plain values, and no key that is read here."""
+
 
 class DeltaReader:
     """Reads audio deltas of the usual shape, remembering the last: within an item only event id and audio change."""
@@ -69,11 +76,16 @@ class DeltaReader:
     def read(self, message: str) -> Audio | None:
         """The audio in ``message``; ``None``: it is something else, or of another shape."""
         is_like_the_last = message.startswith(self._path, self._path_start) and message.startswith(self._head)
-        if not (is_like_the_last or self._learn(message)) or message[-2:] != '"}':
+        if not (is_like_the_last or self._learn(message)):
             return None
+        end = -2
+        if message[-2:] != '"}':
+            end = message.find('"', self._audio_start)
+            if end < 0 or _TAIL.fullmatch(message, end + 1) is None:
+                return None
         try:
-            return Audio(decode_base64(message[self._audio_start : -2]), self._response_id, self._item_id)
-        except ValueError:  # an escape, or another key behind the audio
+            return Audio(decode_base64(message[self._audio_start : end]), self._response_id, self._item_id)
+        except ValueError:  # an escape, or a key of text behind the audio
             return None
 
     def _learn(self, message: str) -> bool:

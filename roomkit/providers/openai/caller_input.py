@@ -8,8 +8,7 @@ from roomkit.providers.openai.audio import append_message
 from roomkit.providers.openai.session import RATE_HZ
 from roomkit.voice.realtime.profile import TurnPolicy
 
-_BYTES_PER_MS: Final = RATE_HZ * 2 // 1000
-_MIN_COMMIT_BYTES: Final = 100 * _BYTES_PER_MS
+_MIN_COMMIT_MS: Final = 100
 """The service refuses to commit less than 100 ms (``input_audio_buffer_commit_empty``)."""
 
 _VAD_MARGIN_MS: Final = 100
@@ -19,12 +18,17 @@ _VAD_MARGIN_MS: Final = 100
 class CallerInput:
     """What the server has of the caller's audio and has not made a turn of.
 
+    Args:
+        rate_hz: Of the PCM16 that is sent.
+
     Attributes:
+        rate_hz: As given; a dialect that negotiates the rate sets it before audio flows.
         turns: How turns go under the configuration now in force.
         holds_answers: A committed turn is answered only when that is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: int = RATE_HZ) -> None:
+        self.rate_hz = rate_hz
         self.turns = TurnPolicy()
         self.holds_answers = False
         self._uncommitted_bytes = 0
@@ -40,11 +44,11 @@ class CallerInput:
         if not self._is_hearing_speech or self.turns.manual:
             return None
         self._is_hearing_speech = False
-        return append_message(bytes((self.turns.silence_ms + _VAD_MARGIN_MS) * _BYTES_PER_MS))
+        return append_message(bytes((self.turns.silence_ms + _VAD_MARGIN_MS) * self.rate_hz // 1000 * 2))
 
     def can_commit(self) -> bool:
         """Whether enough was sent since the last turn for the server to take a commit."""
-        return self._uncommitted_bytes >= _MIN_COMMIT_BYTES
+        return self._uncommitted_bytes >= _MIN_COMMIT_MS * self.rate_hz // 1000 * 2
 
     def speech_started(self) -> None:
         """The server hears the caller speak."""

@@ -63,7 +63,7 @@ def fault_of(error: Json, *, refuses_session: bool = False) -> ProviderFault:
         error: ``{type, code?, message, param?}``, any of it missing or wrong.
         refuses_session: It answers our opening ``session.update``: there will be no session.
     """
-    kind, code, param = (_identifier(error, key) for key in ("type", "code", "param"))
+    kind, code, param = (identifier(error, key) for key in ("type", "code", "param"))
     shown = code or kind or "unknown_error"
     fatal = next((name for name in (code, kind) if name in FATAL_CODES), "")
     if fatal:
@@ -78,6 +78,7 @@ def fault_of(error: Json, *, refuses_session: bool = False) -> ProviderFault:
     return ProviderFault(shown, words, retryable=bool({code, kind} & _TRANSIENT_CODES))
 
 
-def _identifier(error: Json, key: str) -> str:
+def identifier(error: Json, key: str) -> str:
+    """The vendor's code word at ``key``; ``""`` for anything that could be a sentence."""
     value = text_of(error, key)
     return value if _IDENTIFIER.fullmatch(value) else ""

@@ -71,13 +71,13 @@ def session_object(config: LinkConfig, *, with_voice: bool = True) -> Options:
         "type": "realtime",
         "output_modalities": _modalities(options),
         "audio": {"input": _audio_input(options), "output": _audio_output(config, options, with_voice=with_voice)},
-        "tools": [*map(_function, config.tools), *map(dict, config.vendor_tools)],
+        "tools": [*map(function_tool, config.tools), *map(dict, config.vendor_tools)],
     }
     if config.instructions is not None:
         session["instructions"] = config.instructions
     session |= {key: options[key] for key in _AS_GIVEN if key in options}
-    session |= {key: _long_form(options[key], field) for key, field in _SHORT_FORMS.items() if key in options}
-    _check_json(session)
+    session |= {key: long_form(options[key], field) for key, field in _SHORT_FORMS.items() if key in options}
+    check_json(session)
     return session
 
 
@@ -108,16 +108,21 @@ def _options(config: LinkConfig) -> Options:
     if len(options) < len(given):
         both = sorted(new for old, new in _BETA_NAMES.items() if old in given and new in given)
         raise ConfigError(f"provider_config names {', '.join(both)} twice, once by its old name")
-    _refuse_unknown(options, KNOWN_KEYS, "provider_config")
+    refuse_unknown(options, KNOWN_KEYS, "provider_config")
     if config.hold_answers:
         options["create_response"] = False
     return options
 
 
-def _refuse_unknown(options: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def refuse_unknown(options: Mapping[str, Any], known: Iterable[str], where: str, vendor: str = "OpenAI") -> None:
+    """Check the names of settings before the wire.
+
+    Raises:
+        ConfigError: ``options`` has others than the ``known``; names both.
+    """
     if unknown := sorted(map(str, set(options) - set(known))):
         raise ConfigError(
-            f"{where} has {', '.join(unknown)}, which OpenAI does not know; known: {', '.join(sorted(known))}"
+            f"{where} has {', '.join(unknown)}, which {vendor} does not know; known: {', '.join(sorted(known))}"
         )
 
 
@@ -138,7 +143,7 @@ def _audio_input(options: Options) -> Options:
         "transcription": _transcription(options),
     }
     if "noise_reduction" in options:
-        audio["noise_reduction"] = _long_form(options["noise_reduction"], "type")
+        audio["noise_reduction"] = long_form(options["noise_reduction"], "type")
     return audio
 
 
@@ -149,7 +154,7 @@ def _audio_output(config: LinkConfig, options: Options, *, with_voice: bool) -> 
         audio["voice"] = {"id": config.voice} if config.voice.startswith("voice_") else config.voice
     speed = options.get("speed")
     if speed is not None:
-        _check_number("speed", speed, 0.25, 1.5)
+        check_number("speed", speed, 0.25, 1.5)
         audio["speed"] = speed
     return audio
 
@@ -168,17 +173,17 @@ def _turn_detection(options: Options) -> Options | None:
     kind = kind or detection.get("type") or ("semantic_vad" if "eagerness" in detection else "server_vad")
     if not isinstance(kind, str) or kind not in _VAD_KEYS:
         raise ConfigError(f"turn_detection type {kind!r} is not known; known: {', '.join(_VAD_KEYS)}, None")
-    _refuse_unknown(detection, _VAD_KEYS[kind], f"turn_detection ({kind})")
+    refuse_unknown(detection, _VAD_KEYS[kind], f"turn_detection ({kind})")
     _check_detection(detection)
     return {**detection, "type": kind}
 
 
 def _check_detection(detection: Options) -> None:
     if detection.get("threshold") is not None:
-        _check_number("threshold", detection["threshold"], 0.0, 1.0)
+        check_number("threshold", detection["threshold"], 0.0, 1.0)
     for key in ("silence_duration_ms", "prefix_padding_ms"):
         if detection.get(key) is not None:
-            _check_number(key, detection[key], 0, 60_000)
+            check_number(key, detection[key], 0, 60_000)
     eagerness = detection.get("eagerness")
     if eagerness is not None and eagerness not in tuple(_SEMANTIC_WAIT_MS):
         raise ConfigError(f"eagerness {eagerness!r} is not known; known: {', '.join(_SEMANTIC_WAIT_MS)}")
@@ -197,23 +202,35 @@ def _transcription(options: Options) -> Options | None:
     return transcription
 
 
-def _long_form(value: Any, field: str) -> Any:
+def long_form(value: Any, field: str) -> Any:
+    """A setting that may be given as its one usual field alone: ``"high"`` for ``{"effort": "high"}``."""
     return {field: value} if isinstance(value, str) else value
 
 
-def _check_number(name: str, value: object, lowest: float, highest: float) -> None:
+def check_number(name: str, value: object, lowest: float, highest: float) -> None:
+    """Check a number.
+
+    Raises:
+        ConfigError: It is none, or out of range.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
         raise ConfigError(f"{name} must be a number from {lowest:g} to {highest:g}")
 
 
-def _check_json(session: Options) -> None:
+def check_json(session: Options) -> None:
+    """Check that a session object can be written.
+
+    Raises:
+        ConfigError: It holds something JSON has no form for.
+    """
     try:
         json.dumps(session, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError("the session's settings and tools must be plain JSON values") from error
 
 
-def _function(tool: ToolSpec) -> Options:
+def function_tool(tool: ToolSpec) -> Options:
+    """A function tool as this protocol describes it."""
     return {
         "type": "function",
         "name": tool.name,
