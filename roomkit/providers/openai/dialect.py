@@ -177,6 +177,8 @@ class OpenAIDialect:
     def decode(self, message: WireMessage) -> Decoded:
         """See `Dialect.decode`."""
         if isinstance(message, str) and (audio := self._deltas.read(message)) is not None:
+            if not self._aligner.has_rest and not len(audio.pcm) & 1:
+                return Decoded((audio,))
             return self._heard(audio)
         event = parse(message)
         kind = text_of(event, "type")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from roomkit.errors import ClientGoneError, ConfigError
-from roomkit.voice.backends.base import ClientGone, ClientSetup, ClientSink
+from roomkit.voice.backends.base import ClientEvent, ClientGone, ClientSetup, ClientSink
 from roomkit.voice.backends.websocket_doors import ConnectionRequest
 from roomkit.voice.backends.websocket_limits import EARLY_AUDIO_MS, Allowance, ClientLimits, EarlySink, Strikes
 from roomkit.voice.backends.websocket_link import LinkOptions, WebSocketLink
@@ -120,12 +120,10 @@ class ClientConnection:
         self._messages.left -= 1
         if self._messages.left < 0 and not self._messages.refill(self._loop.time()):
             self._bad("too_many_messages", f"more than {self._limits.max_messages_per_s:g} messages a second")
-        elif self._is_binary and type(message) is bytes:
-            self._on_audio(message)
-        else:
-            self._on_control(message)
-
-    def _on_audio(self, pcm: bytes) -> None:
+            return
+        pcm = message if self._is_binary and type(message) is bytes else self._understood(message)
+        if not pcm:
+            return
         self._audio.left -= len(pcm)
         if self._audio.left < 0 and not self._audio.refill(self._loop.time()):
             self._audio.left += len(pcm)  # it is refused, so it costs nothing
@@ -134,28 +132,32 @@ class ClientConnection:
         self._strikes.in_a_row = 0
         self._sink.on_audio(pcm)
 
-    def _on_control(self, message: WireMessage) -> None:
+    def _understood(self, message: WireMessage) -> bytes:
+        """The audio in a message that is not plainly audio; any other message is dealt with here, and holds none."""
         if isinstance(message, bytes):
             self._bad("wrong_format", "a binary message: this server takes audio as {'type': 'audio', 'data': base64}")
-            return
+            return b""
         try:
             decoded = decode_text(message)
         except BadMessageError as error:
             self._bad(error.code, error.detail)
-            return
-        if isinstance(decoded, bytes):
-            if self._is_binary:
-                self._bad("wrong_format", "audio in JSON: this server takes audio as binary messages")
-            elif not decoded:
-                self._bad("bad_audio", "no audio in 'data'")
-            else:
-                self._on_audio(decoded)
-            return
-        self._strikes.in_a_row = 0
-        if isinstance(decoded, ClientPing):
+            return b""
+        if not isinstance(decoded, bytes):
+            self._strikes.in_a_row = 0
+            self._on_control(decoded)
+            return b""
+        if self._is_binary:
+            self._bad("wrong_format", "audio in JSON: this server takes audio as binary messages")
+            return b""
+        if not decoded:
+            self._bad("bad_audio", "no audio in 'data'")
+        return decoded
+
+    def _on_control(self, event: ClientEvent | ClientPing) -> None:
+        if isinstance(event, ClientPing):
             self._wire.send(encode({"type": "pong"}))
         else:
-            self._sink.on_event(decoded)
+            self._sink.on_event(event)
 
     def _on_close(self, closed: WireClosed) -> None:
         self._unbound_timer.cancel()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final, final
 
 from roomkit.errors import WireError
@@ -32,6 +31,9 @@ CLOSE_TIMEOUT_S: Final = 2.0
 MAX_BUFFERED_BYTES: Final = 4 * 1024 * 1024
 """Over a minute of 24 kHz speech as base64: a vendor this far behind does not converse any more."""
 
+SENDS_BETWEEN_LOOKS: Final = 25
+"""The backlog is looked at twice a second of audio: every frame would cost more than it tells."""
+
 MAX_UNREADABLE_IN_A_ROW: Final = 10
 """One broken message is bad luck; ten in a row are another protocol."""
 
@@ -47,8 +49,17 @@ async def default_dial(endpoint: Endpoint) -> WirePort:
     return await connect(endpoint)
 
 
-def _nobody(event: ProviderEvent) -> None:
+class _Nobody:
     """Where events go after the end."""
+
+    def on_event(self, event: ProviderEvent) -> None:
+        """Nothing more is told."""
+
+    async def settled(self) -> None:
+        """Nothing has an effect any more."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 @final
@@ -61,7 +72,7 @@ class WireLink:
         self._vendor = vendor
         self._closes = closes
         self._loop = loop
-        self._tell: Callable[[ProviderEvent], None] = sink.on_event
+        self._sink: ProviderSink = sink
         self._wire: WirePort | None = None
         self._is_up = False
         self._is_over = False
@@ -69,6 +80,7 @@ class WireLink:
         self._hung_up = asyncio.Event()
         self._unreadable_in_a_row = 0
         self._unreadable_count = 0
+        self._sends_until_look = SENDS_BETWEEN_LOOKS
 
     @classmethod
     async def open(
@@ -127,6 +139,12 @@ class WireLink:
             return
         for message in self._dialect.encode(command):
             wire.send(message)
+        self._sends_until_look -= 1
+        if self._sends_until_look <= 0:
+            self._look_at_backlog(wire)
+
+    def _look_at_backlog(self, wire: WirePort) -> None:
+        self._sends_until_look = SENDS_BETWEEN_LOOKS
         if wire.buffered_bytes > MAX_BUFFERED_BYTES:
             # told on the next tick: the sender is in the middle of its own work
             failure = Failure("backpressure", "the provider takes our audio too slowly", retryable=True)
@@ -135,7 +153,7 @@ class WireLink:
 
     async def close(self) -> None:
         """Hang up; nothing is delivered from here on. Idempotent."""
-        self._tell = _nobody
+        self._sink = _NOBODY
         self._end(_NORMAL)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -169,7 +187,10 @@ class WireLink:
         self._unreadable_in_a_row = 0
         for event in decoded.events:
             if type(event) is Audio and self._is_up:  # fifty a second, and none of the cases below
-                self._guarded(event)
+                try:
+                    self._sink.on_event(event)
+                except Exception:  # noqa: BLE001 -- as in `_guarded`
+                    self._sink_failed(event)
             else:
                 self._deliver(event)
             if self._is_over:
@@ -190,11 +211,14 @@ class WireLink:
 
     def _guarded(self, event: ProviderEvent) -> None:
         try:
-            self._tell(event)
-        except Exception:  # the sink's own bug must not break the loop's reader, nor go unseen
-            logger.exception("%s: the session failed on %s; hanging up", self._vendor, type(event).__name__)
-            if not isinstance(event, LinkLost):
-                self._lose(Failure("session_failed", "the session could not take an event", False), _INTERNAL_ERROR)
+            self._sink.on_event(event)
+        except Exception:  # noqa: BLE001 -- logged there: the sink's own bug must not break the loop's reader, nor go unseen
+            self._sink_failed(event)
+
+    def _sink_failed(self, event: ProviderEvent) -> None:
+        logger.exception("%s: the session failed on %s; hanging up", self._vendor, type(event).__name__)
+        if not isinstance(event, LinkLost):
+            self._lose(Failure("session_failed", "the session could not take an event", False), _INTERNAL_ERROR)
 
     def _unreadable(self, error: WireError) -> None:
         self._unreadable_count += 1
@@ -219,7 +243,7 @@ class WireLink:
             self._guarded(LinkLost(failure.code, failure.reason, failure.retryable))
         elif not self._ready.done():
             self._ready.set_exception(failure.as_error(self._vendor))
-        self._tell = _nobody
+        self._sink = _NOBODY
 
     def _end(self, close_code: int) -> None:
         if self._is_over:

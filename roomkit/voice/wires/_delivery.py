@@ -22,13 +22,17 @@ class Delivery:
 
     Args:
         close: Closes the wire with a code and a reason, when the owner fails or too much waits.
+
+    Attributes:
+        on_message: Takes the next message. It may raise: `message` is the guarded way, an adapter that calls this
+            itself for speed owes the same, `owner_failed`.
     """
 
-    __slots__ = ("_close", "_closed", "_held", "_held_bytes", "_is_closing", "_on_close", "_on_message")
+    __slots__ = ("_close", "_closed", "_held", "_held_bytes", "_is_closing", "_on_close", "on_message")
 
     def __init__(self, close: Callable[[int, str], None]) -> None:
         self._close = close
-        self._on_message: Callable[[WireMessage], None] = self._hold
+        self.on_message: Callable[[WireMessage], None] = self._hold
         self._on_close: Callable[[WireClosed], None] | None = None
         self._held: list[WireMessage] = []
         self._held_bytes = 0
@@ -49,7 +53,8 @@ class Delivery:
         if self._on_close is not None:
             raise RuntimeError("this wire has been started: it has one owner")
         held, self._held = self._held, []
-        self._on_message, self._on_close = on_message, on_close
+        self._on_close = on_close
+        self.on_message = _drop if self._is_closing else on_message
         for message in held:
             self.message(message)
         if self._closed is not None:
@@ -57,17 +62,20 @@ class Delivery:
 
     def message(self, message: WireMessage) -> None:
         """One message came."""
-        if self._is_closing:
-            return
         try:
-            self._on_message(message)
-        except Exception:  # the owner's code: its failure ends this wire and no other
-            logger.exception("the owner of a wire failed on a message; closing it")
-            self._close(1011, "internal error")
+            self.on_message(message)
+        except Exception:  # noqa: BLE001 -- the owner's code, logged there: its failure ends this wire and no other
+            self.owner_failed()
+
+    def owner_failed(self) -> None:
+        """The owner raised on a message (call from the ``except``): its failure ends this wire and no other."""
+        logger.exception("the owner of a wire failed on a message; closing it")
+        self._close(1011, "internal error")
 
     def stop(self) -> None:
         """We are closing: what still comes is dropped, and what was held too."""
         self._is_closing = True
+        self.on_message = _drop
 
     def closed(self, closed: WireClosed) -> None:
         """The wire is gone; only the first call counts."""
@@ -87,3 +95,7 @@ class Delivery:
             self._close(1013, "nobody reads")
             return
         self._held.append(message)
+
+
+def _drop(message: WireMessage) -> None:
+    """Where messages go once we are closing."""

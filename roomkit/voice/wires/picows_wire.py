@@ -54,9 +54,13 @@ class PicowsWire(WSListener):
 
     def send_audio(self, message: WireMessage) -> None:
         """See `WirePort.send_audio`."""
+        if self._end is not None:
+            return
         if not self._is_paused:
-            self.send(message)
-        elif self._end is None:
+            self._transport.send(_TEXT if type(message) is str else _BINARY, message)
+            if self._is_paused:
+                self._watch.check()
+        else:
             self._audio.append(message)
             self._audio_bytes += len(message)
             self._watch.check()
@@ -102,10 +106,20 @@ class PicowsWire(WSListener):
         kind = frame.msg_type
         if transport.is_close_frame_sent and kind is not _CLOSE:
             return  # picows refused a frame (too big, against the protocol), yet hands over what follows and the rest
-        if frame.fin and kind is _BINARY and not self._fragments:
-            self._delivery.message(frame.get_payload_as_bytes())
-        elif frame.fin and kind is _TEXT and not self._fragments:
-            self._take_text(frame)
+        if frame.fin and not self._fragments and (kind is _BINARY or kind is _TEXT):
+            message: WireMessage  # every audio frame comes here: no call of ours between the parser and the owner
+            if kind is _BINARY:
+                message = frame.get_payload_as_bytes()
+            else:
+                try:
+                    message = frame.get_payload_as_utf8_text()
+                except UnicodeDecodeError:
+                    self.close(1007, "text that is not UTF-8")
+                    return
+            try:
+                self._delivery.on_message(message)
+            except Exception:  # noqa: BLE001 -- the owner's code; logged there
+                self._delivery.owner_failed()
         elif kind is _CLOSE:
             self._take_close(frame.get_payload_as_bytes())
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
@@ -132,14 +146,6 @@ class PicowsWire(WSListener):
             self.send(message)
 
     # Inside
-
-    def _take_text(self, frame: WSFrame) -> None:
-        try:
-            text = frame.get_payload_as_utf8_text()
-        except UnicodeDecodeError:
-            self.close(1007, "text that is not UTF-8")
-            return
-        self._delivery.message(text)
 
     def _take_fragment(self, frame: WSFrame) -> None:
         kind = frame.msg_type

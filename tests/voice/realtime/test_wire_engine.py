@@ -15,7 +15,7 @@ from roomkit.voice.realtime.commands import AskForResponse, Command, LinkConfig,
 from roomkit.voice.realtime.dialect import Decoded
 from roomkit.voice.realtime.provider_events import LinkLost, LinkReady, ProviderEvent, ProviderFault, ResponseStarted
 from roomkit.voice.realtime.reconnect import CloseMap
-from roomkit.voice.realtime.wire import MAX_BUFFERED_BYTES, MAX_UNREADABLE_IN_A_ROW, WireLink
+from roomkit.voice.realtime.wire import MAX_BUFFERED_BYTES, MAX_UNREADABLE_IN_A_ROW, SENDS_BETWEEN_LOOKS, WireLink
 from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WireRefused
 
 READY = LinkReady(24_000, 24_000, "sess_1")
@@ -342,14 +342,15 @@ async def test_a_closed_link_holds_no_reference_to_the_session(rig: Rig) -> None
     gc.collect()
 
     assert not any(referrer is link.__dict__ for referrer in gc.get_referrers(sink))
-    assert all(getattr(value, "__self__", None) is not sink for value in vars(link).values())
+    assert all(value is not sink and getattr(value, "__self__", None) is not sink for value in vars(link).values())
 
 
 async def test_a_provider_that_does_not_take_our_audio_is_lost_on_the_next_tick(rig: Rig) -> None:
     link = await rig.up()
     rig.wire.buffered_bytes = MAX_BUFFERED_BYTES + 1
 
-    link.send(SendAudio(b"\0\0"))
+    for _ in range(SENDS_BETWEEN_LOOKS):
+        link.send(SendAudio(b"\0\0"))
     assert rig.sink.events == [READY]
     await asyncio.sleep(0.01)
 
@@ -360,7 +361,8 @@ async def test_a_provider_that_does_not_take_our_audio_is_lost_on_the_next_tick(
 async def test_a_link_closed_while_its_loss_is_on_the_way_stays_silent(rig: Rig) -> None:
     link = await rig.up()
     rig.wire.buffered_bytes = MAX_BUFFERED_BYTES + 1
-    link.send(SendAudio(b"\0\0"))
+    for _ in range(SENDS_BETWEEN_LOOKS):
+        link.send(SendAudio(b"\0\0"))
 
     await link.close()
 
