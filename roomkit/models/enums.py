@@ -130,6 +130,7 @@ class HookTrigger(StrEnum):
     ON_PARTICIPANT_LEFT = "on_participant_left"
     ON_DELIVERY_STATUS = "on_delivery_status"
     ON_TURN_COMPLETE = "on_turn_complete"
+    ON_BUDGET_WARNING = "on_budget_warning"
     ON_RECORDING_STARTED = "on_recording_started"
     ON_RECORDING_STOPPED = "on_recording_stopped"
 

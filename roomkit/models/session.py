@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from roomkit.models.usage import Usage
+
 
 class SessionState(StrEnum):
     """RFC 0006: ``CONNECTING -> ACTIVE -> ENDED`` or ``CONNECTING -> ENDED``, nothing else."""
@@ -39,6 +41,7 @@ class EndReason(StrEnum):
     ACCESS_REVOKED = "access_revoked"  # the channel was detached from the room, or the room was closed
     OVERLOADED = "overloaded"  # more than the lane's bound was waiting
     SHUTDOWN = "shutdown"
+    BUDGET_EXCEEDED = "budget_exceeded"  # its `Budget` was used up
     FAILED = "failed"  # a defect of ours; the log has the traceback
 
 
@@ -50,10 +53,13 @@ class VoiceSession:
         id: Unique id of the session.
         state: See `SessionState`.
         end_reason: Set when the state is ENDED.
+        provider: Name of the provider that serves, or served last; ``None`` before the first link.
         provider_session_id: The vendor's id of the current provider link, once it is up.
+        agent: The name of the `Agent` who serves; ``None`` where the channel has no named agents.
         created_at: Wall time of the start, UTC.
         metadata: What ``start_session`` was given, merged with what ``authenticate`` returned.
         link_states: ``{"client": LinkState, "provider": LinkState}``.
+        usage: What it used and what that cost, up to its newest answer; `RealtimeVoiceChannel.usage` has it up to now.
     """
 
     id: str
@@ -64,7 +70,10 @@ class VoiceSession:
     state: SessionState = SessionState.CONNECTING
     end_reason: EndReason | None = None
     provider_session_id: str | None = None
+    agent: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     link_states: dict[str, LinkState] = field(
         default_factory=lambda: {"client": LinkState.DOWN, "provider": LinkState.DOWN}
     )
+    usage: Usage = field(default_factory=Usage)
+    provider: str | None = None

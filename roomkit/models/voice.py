@@ -16,6 +16,7 @@ from roomkit.models.content import TextContent
 from roomkit.models.enums import EventType
 from roomkit.models.event import RoomEvent
 from roomkit.models.session import VoiceSession
+from roomkit.models.usage import Usage
 
 
 class TranscriptionEvent(RoomEvent):
@@ -119,9 +120,28 @@ class TextInjectedEvent(VoiceEvent):
 
 
 class TurnEvent(VoiceEvent):
-    """A turn is complete; ``latency`` in ms by stage, ``None`` where a stage did not happen."""
+    """A turn is complete; ``latency`` in ms by stage, ``None`` where a stage did not happen.
+
+    Attributes:
+        usage: What was used since the turn before.
+    """
 
     latency: dict[str, float | None]
+    usage: InstanceOf[Usage] = Field(default_factory=Usage, exclude=True)
+
+
+class BudgetEvent(VoiceEvent):
+    """A session has used much of its budget, or its budget cannot be kept.
+
+    Attributes:
+        limit: ``"max_cost"``, ``"max_tokens"`` or ``"max_duration_s"``: the one that is nearest.
+        used_share: How much of it is used, 1 for all; ``None``: not known, for the model's price is not.
+        usage: What was used so far.
+    """
+
+    limit: str
+    used_share: float | None
+    usage: InstanceOf[Usage] = Field(exclude=True)
 
 
 class DtmfEvent(VoiceEvent):

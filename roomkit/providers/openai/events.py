@@ -22,7 +22,18 @@ _STATUSES: dict[str, ResponseStatus] = {
     "failed": "failed",
     "incomplete": "incomplete",
 }
-_MAX_USAGE_DEPTH = 4
+_USAGE_NAMES = {
+    "input_token_details.text_tokens": "input_text_tokens",
+    "input_token_details.audio_tokens": "input_audio_tokens",
+    "input_token_details.image_tokens": "input_image_tokens",
+    "input_token_details.cached_tokens_details.text_tokens": "cached_text_tokens",
+    "input_token_details.cached_tokens_details.audio_tokens": "cached_audio_tokens",
+    "output_token_details.text_tokens": "output_text_tokens",
+    "output_token_details.audio_tokens": "output_audio_tokens",
+    "total_tokens": "total_tokens",
+}
+"""Where a count stands in a response's usage, and its portable name. Cached image tokens have none."""
+
 _MAX_COUNT = 1e15
 """No session counts that far; also keeps NaN, infinity and integers no float can hold out of our sums."""
 
@@ -66,13 +77,16 @@ def status_of(response: Json) -> ResponseStatus:
 
 
 def usage_of(response: Json) -> dict[str, float]:
-    """The counts of a response, nested ones by dotted path: ``input_token_details.audio_tokens``."""
-    return dict(_counts(object_of(response, "usage"), "", 0))
+    """The counts of a response by the names of `ResponseDone.usage`; what is no count is left out."""
+    return dict(_counts(object_of(response, "usage")))
 
 
-def _counts(counts: Json, prefix: str, depth: int) -> Iterator[tuple[str, float]]:
-    for key, value in counts.items():
-        if isinstance(value, dict) and depth < _MAX_USAGE_DEPTH:
-            yield from _counts(value, f"{prefix}{key}.", depth + 1)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_COUNT:
-            yield f"{prefix}{key}", value
+def _counts(usage: Json) -> Iterator[tuple[str, float]]:
+    for path, name in _USAGE_NAMES.items():
+        *groups, key = path.split(".")
+        counts = usage
+        for group in groups:
+            counts = object_of(counts, group)
+        count = counts.get(key)
+        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count < _MAX_COUNT:
+            yield name, count

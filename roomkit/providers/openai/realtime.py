@@ -83,6 +83,11 @@ class OpenAIRealtimeProvider(RealtimeVoiceProvider):
         """The settings; the key prints as stars."""
         return self._config
 
+    @property
+    def model(self) -> str:
+        """See `RealtimeVoiceProvider.model`."""
+        return self._config.model
+
     def turn_policy(self, config: LinkConfig) -> TurnPolicy:
         """See `RealtimeVoiceProvider.turn_policy`."""
         return turn_policy(config)

@@ -83,7 +83,7 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
     """A provider that does as the test says.
 
     Args:
-        model: Shown to nobody; here because every provider takes one.
+        model: What it says its model is.
         profile: What it claims it can do.
         policy: How turns go.
         rate_hz: What its link takes and gives; default: what the session asks for.
@@ -104,7 +104,7 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
         policy: TurnPolicy | None = None,
         rate_hz: int | None = None,
     ) -> None:
-        self.model = model
+        self._model = model
         self.calls: list[MockCall] = []
         self.sent_audio: list[tuple[str, bytes]] = []
         self.injected_texts: list[tuple[str, str, str]] = []
@@ -119,6 +119,11 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
     def profile(self) -> Profile:
         """As given."""
         return self._profile
+
+    @property
+    def model(self) -> str | None:
+        """As given."""
+        return self._model
 
     def turn_policy(self, config: LinkConfig) -> TurnPolicy:
         """As given."""
@@ -203,12 +208,18 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
         link.response_is_open = True
         await self._deliver(link, ResponseStarted(link.response_id))
 
-    async def simulate_response_end(self, session: VoiceSession | str, status: ResponseStatus = "completed") -> None:
-        """The vendor is done generating it."""
+    async def simulate_response_end(
+        self,
+        session: VoiceSession | str,
+        status: ResponseStatus = "completed",
+        *,
+        usage: Mapping[str, float] | None = None,
+    ) -> None:
+        """The vendor is done generating it, and counts what it used (`ResponseDone.usage`)."""
         link = self._link(session)
         response_id, link.response_is_open = link.response_id, False
         link.response += 1
-        await self._deliver(link, ResponseDone(response_id, status))
+        await self._deliver(link, ResponseDone(response_id, status, usage or {}))
 
     async def simulate_error(self, session: VoiceSession | str, code: str, message: str) -> None:
         """The vendor reports an error; the link stays."""
