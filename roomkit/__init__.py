@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
     from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
     from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
+    from roomkit.voice.realtime.providers.xai import XAIRealtimeProvider
 
 __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.kit
@@ -251,6 +252,8 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "MockRealtimeTransport",
     # roomkit.voice.realtime.providers.openai
     "OpenAIRealtimeProvider",
+    # roomkit.voice.realtime.providers.xai
+    "XAIRealtimeProvider",
 ]
 
 _MODULES: Final = {
@@ -304,6 +307,7 @@ _MODULES: Final = {
     "roomkit.voice.backends.websocket": "WebSocketRealtimeTransport",
     "roomkit.voice.realtime.mock": "MockRealtimeProvider MockRealtimeTransport",
     "roomkit.voice.realtime.providers.openai": "OpenAIRealtimeProvider",
+    "roomkit.voice.realtime.providers.xai": "XAIRealtimeProvider",
 }
 _HOME: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
