@@ -1,23 +1,22 @@
 """OpenAI Realtime (GA protocol, 2026-11) as a dialect: commands to messages, messages to events.
 
-It lives for one socket and composes what that socket's conversation needs: which response is in flight
-(`ResponseFlow`), growing transcripts (`TranscriptLog`), the caller's audio (`CallerInput`), tool calls (`CallLog`).
+It lives for one socket and composes what that socket's conversation needs: whose turn it is (`Exchange`), growing
+transcripts (`TranscriptLog`), tool calls (`CallLog`).
 Not in here: sockets, time, logs. The names of the switched-off beta are read too, for compatible servers.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from roomkit.providers.openai import items
 from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, SampleAligner, audio_of
-from roomkit.providers.openai.caller_input import CallerInput
 from roomkit.providers.openai.calls import CallLog
 from roomkit.providers.openai.events import Json, object_of, parse, status_of, text_of, usage_of
+from roomkit.providers.openai.exchange import Exchange
 from roomkit.providers.openai.faults import ACTIVE_RESPONSE, fault_of, is_benign
-from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponseParams
+from roomkit.providers.openai.responses import PLAIN
 from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
 from roomkit.providers.openai.transcripts import TranscriptLog
 from roomkit.voice.realtime.commands import (
@@ -41,13 +40,10 @@ from roomkit.voice.realtime.commands import (
 from roomkit.voice.realtime.dialect import Decoded
 from roomkit.voice.realtime.provider_events import (
     Audio,
-    InputCommitted,
     LinkReady,
     ProviderEvent,
     ResponseDone,
     ResponseStarted,
-    SpeechStarted,
-    SpeechStopped,
     TranscriptFailed,
 )
 from roomkit.voice.wires.port import WireMessage
@@ -59,13 +55,11 @@ class OpenAIDialect:
     """One socket's worth of OpenAI Realtime."""
 
     def __init__(self) -> None:
-        self._responses = ResponseFlow()
+        self._exchange = Exchange()
         self._transcripts = TranscriptLog()
-        self._input = CallerInput()
         self._deltas = DeltaReader()
         self._aligner = SampleAligner()
         self._calls = CallLog()
-        self._last_event_number = 0
         self._opening_id = ""
         self._is_open = False
 
@@ -74,29 +68,28 @@ class OpenAIDialect:
     def open(self, config: LinkConfig) -> list[WireMessage]:
         """See `Dialect.open`: the session's set-up, sent without waiting for ``session.created``."""
         message = self._session_update(config)
-        self._opening_id = self._event_id(self._last_event_number)
+        self._opening_id = self._exchange.last_event_id
         return [message]
 
     def encode(self, command: Command) -> list[WireMessage]:
         """See `Dialect.encode`."""
         if type(command) is SendAudio:  # fifty a second, and four times faster than a pattern
-            return [self._input.append(command.pcm)]
+            return [self._exchange.input.append(command.pcm)]
         match command:
             case SendAudio(pcm):  # a subclass, if somebody makes one
-                return [self._input.append(pcm)]
+                return [self._exchange.input.append(pcm)]
             case InputPaused():
-                silence = self._input.pause()
-                return [] if silence is None else [silence]
+                return self._exchange.pause_input()
             case BeginInput():
-                return self._begin_input()
+                return self._exchange.begin_input()
             case CommitInput():
-                return self._commit_input()
+                return self._exchange.commit_input()
             case CancelResponse(response_id):
-                return self._cancel(response_id)
+                return self._exchange.cancel(response_id)
             case AskForResponse(instructions):
-                return self._ask(PLAIN if instructions is None else {"instructions": instructions})
+                return self._exchange.ask(PLAIN if instructions is None else {"instructions": instructions})
             case Speak(text):
-                return self._ask(items.exact_speech(text))
+                return self._exchange.ask(items.exact_speech(text))
             case UpdateSession(config):
                 return [self._session_update(config)]
             case _:
@@ -108,9 +101,9 @@ class OpenAIDialect:
         match command:
             case TruncateOutput(item_id, audio_end_ms):
                 heard = {"item_id": item_id, "content_index": 0, "audio_end_ms": max(1, audio_end_ms)}
-                return [self._message("conversation.item.truncate", heard)]
+                return [self._exchange.message("conversation.item.truncate", heard)]
             case DeleteItem(item_id):
-                return [self._message("conversation.item.delete", {"item_id": item_id})]
+                return [self._exchange.message("conversation.item.delete", {"item_id": item_id})]
             case InjectText(text, role, silent):
                 return self._add(items.message_item(role, text), asks=not silent)
             case InjectImage(data, mime_type, silent):
@@ -120,57 +113,15 @@ class OpenAIDialect:
             case ToolResult(call_id=call_id, output=output, asks=asks):
                 return self._add(items.result_item(call_id, output), asks=asks)
 
-    def _begin_input(self) -> list[WireMessage]:
-        if not self._input.turns.manual:
-            return []
-        self._input.emptied()
-        return [self._message("input_audio_buffer.clear")]
-
-    def _commit_input(self) -> list[WireMessage]:
-        if not self._input.can_commit():
-            return []
-        self._input.emptied()
-        commit = self._message("input_audio_buffer.commit")
-        return [commit] if self._input.holds_answers else [commit, *self._ask(PLAIN)]
-
-    def _cancel(self, response_id: str) -> list[WireMessage]:
-        self._responses.withdraw()
-        active_id = self._responses.active_id
-        if not self._responses.is_in_flight or (response_id and active_id and response_id != active_id):
-            return []
-        return [self._message("response.cancel", {"response_id": active_id} if active_id else {})]
-
     def _add(self, item: dict[str, Any], *, asks: bool) -> list[WireMessage]:
-        message = self._message("conversation.item.create", {"item": item})
-        return [message, *self._ask(PLAIN)] if asks else [message]
-
-    def _ask(self, params: ResponseParams) -> list[WireMessage]:
-        self._responses.ask(params)
-        return self._due_request()
-
-    def _due_request(self) -> list[WireMessage]:
-        params = self._responses.next_request(self._event_id(self._last_event_number + 1))
-        if params is None:
-            return []
-        return [self._message("response.create", {"response": params} if params else {})]
+        message = self._exchange.message("conversation.item.create", {"item": item})
+        return [message, *self._exchange.ask(PLAIN)] if asks else [message]
 
     def _session_update(self, config: LinkConfig) -> WireMessage:
         # the voice freezes at the first audio, which may be on its way; naming it then gets the whole update refused
-        session = session_object(config, with_voice=not self._responses.has_begun)
-        self._input.turns = turn_policy(config)
-        self._input.holds_answers = config.hold_answers
-        if not self._input.turns.answers_by_itself:
-            self._responses.no_answer_is_coming()
-        return self._message("session.update", {"session": session})
-
-    def _message(self, kind: str, fields: Json = {}) -> str:  # noqa: B006 -- never changed
-        self._last_event_number += 1
-        event = {"type": kind, "event_id": self._event_id(self._last_event_number), **fields}
-        return json.dumps(event, separators=(",", ":"))  # ASCII: half a surrogate pair must not break the wire
-
-    @staticmethod
-    def _event_id(number: int) -> str:
-        return f"rk_{number}"
+        session = session_object(config, with_voice=not self._exchange.responses.has_begun)
+        self._exchange.follow(turn_policy(config), holds_answers=config.hold_answers)
+        return self._exchange.message("session.update", {"session": session})
 
     # --- what we hear -------------------------------------------------------------------------------------------
 
@@ -200,23 +151,16 @@ class OpenAIDialect:
         return Decoded((LinkReady(RATE_HZ, RATE_HZ, session_id or None),))
 
     def _speech_started(self, event: Json) -> Decoded:
-        self._input.speech_started()
-        if self._input.turns.answers_by_itself:
-            self._responses.answer_is_coming()
-        return Decoded((SpeechStarted(text_of(event, "item_id")),))
+        return self._exchange.speech_started(event)
 
     def _speech_stopped(self, event: Json) -> Decoded:
-        self._input.speech_stopped()
-        return Decoded((SpeechStopped(text_of(event, "item_id")),))
+        return self._exchange.speech_stopped(event)
 
     def _committed(self, event: Json) -> Decoded:
-        self._input.emptied()
-        return Decoded((InputCommitted(text_of(event, "item_id")),))
+        return self._exchange.committed(event)
 
     def _cleared(self, event: Json) -> Decoded:
-        self._input.speech_stopped()
-        self._responses.no_answer_is_coming()
-        return Decoded(replies=tuple(self._due_request()))
+        return self._exchange.cleared(event)
 
     def _caller_words(self, event: Json) -> Decoded:
         return _maybe(self._transcripts.grew("user", text_of(event, "item_id"), text_of(event, "delta")))
@@ -243,7 +187,7 @@ class OpenAIDialect:
 
     def _response_created(self, event: Json) -> Decoded:
         response_id = text_of(object_of(event, "response"), "id")
-        self._responses.created(response_id)
+        self._exchange.responses.created(response_id)
         return Decoded((ResponseStarted(response_id),))
 
     def _response_done(self, event: Json) -> Decoded:
@@ -259,18 +203,18 @@ class OpenAIDialect:
         events.append(ResponseDone(response_id, status, usage_of(response), reason))
         if status == "failed" and error:
             events.append(fault_of(error))
-        self._responses.done(response_id)
-        return Decoded(tuple(events), tuple(self._due_request()))
+        self._exchange.responses.done(response_id)
+        return Decoded(tuple(events), tuple(self._exchange.due_request()))
 
     def _error(self, event: Json) -> Decoded:
         error = object_of(event, "error")
         cause = text_of(error, "event_id")
         is_busy = text_of(error, "code") == ACTIVE_RESPONSE
-        was_request = self._responses.refused(cause, is_busy=is_busy)
+        was_request = self._exchange.responses.refused(cause, is_busy=is_busy)
         if (was_request and is_busy) or is_benign(error):
             return _NOTHING
         refuses_session = not self._is_open and cause in (self._opening_id, "")
-        return Decoded((fault_of(error, refuses_session=refuses_session),), tuple(self._due_request()))
+        return Decoded((fault_of(error, refuses_session=refuses_session),), tuple(self._exchange.due_request()))
 
     _HANDLERS: ClassVar[dict[str, Callable[[OpenAIDialect, Json], Decoded]]] = {
         "session.updated": _session_updated,

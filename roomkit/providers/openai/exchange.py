@@ -16,6 +16,7 @@ from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponsePara
 from roomkit.voice.realtime.dialect import Decoded
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.provider_events import InputCommitted, SpeechStarted, SpeechStopped
+from roomkit.voice.wires.port import WireMessage
 
 Request = tuple[str, Json]
 """A message that makes the server answer: its type and its fields."""
@@ -62,19 +63,19 @@ class Exchange:
         if not turns.answers_by_itself:
             self.responses.no_answer_is_coming()
 
-    def pause_input(self) -> list[str]:
+    def pause_input(self) -> list[WireMessage]:
         """No audio comes for a while: the silence that ends an open utterance."""
         silence = self.input.pause()
         return [] if silence is None else [silence]
 
-    def begin_input(self) -> list[str]:
+    def begin_input(self) -> list[WireMessage]:
         """Manual turns: what the server has heard so far is of no turn."""
         if not self.input.turns.manual:
             return []
         self.input.emptied()
         return [self.message("input_audio_buffer.clear")]
 
-    def commit_input(self) -> list[str]:
+    def commit_input(self) -> list[WireMessage]:
         """Manual turns: what was sent is a turn, to be answered unless answers are held."""
         if not self.input.can_commit():
             return []
@@ -82,7 +83,7 @@ class Exchange:
         commit = self.message("input_audio_buffer.commit")
         return [commit] if self.input.holds_answers else [commit, *self.ask(PLAIN)]
 
-    def cancel(self, response_id: str, *, names_it: bool = True) -> list[str]:
+    def cancel(self, response_id: str, *, names_it: bool = True) -> list[WireMessage]:
         """Stop the answer in flight, unless another one is meant; requests that wait are forgotten."""
         self.responses.withdraw()
         active_id = self.responses.active_id
@@ -90,12 +91,12 @@ class Exchange:
             return []
         return [self.message("response.cancel", {"response_id": active_id} if active_id and names_it else {})]
 
-    def ask(self, params: ResponseParams) -> list[str]:
+    def ask(self, params: ResponseParams) -> list[WireMessage]:
         """Want an answer; the request, if it may be sent now."""
         self.responses.ask(params)
         return self.due_request()
 
-    def due_request(self) -> list[str]:
+    def due_request(self) -> list[WireMessage]:
         """The request that waited and may be sent now."""
         params = self.responses.next_request(f"rk_{self._last_event_number + 1}")
         return [] if params is None else [self.message(*self._as_request(params))]

@@ -90,9 +90,6 @@ class XAIDialect:
         """See `Dialect.encode`."""
         if type(command) is SendAudio:  # fifty a second, and four times faster than a pattern
             return [self._exchange.input.append(command.pcm)]
-        return [*self._encoded(command)]
-
-    def _encoded(self, command: Command) -> list[str]:
         match command:
             case SendAudio(pcm):  # a subclass, if somebody makes one
                 return [self._exchange.input.append(pcm)]
@@ -111,11 +108,11 @@ class XAIDialect:
             case UpdateSession(config):
                 return [self._session_update(config)]
             case _:
-                return self._encoded_item(command)
+                return self._encode_item(command)
 
-    def _encoded_item(
+    def _encode_item(
         self, command: TruncateOutput | DeleteItem | InjectText | InjectImage | RecallToolCall | ToolResult
-    ) -> list[str]:
+    ) -> list[WireMessage]:
         match command:
             case TruncateOutput(item_id, audio_end_ms):  # undocumented, maybe never acknowledged: nothing waits for it
                 heard = {"item_id": item_id, "content_index": 0, "audio_end_ms": max(1, audio_end_ms)}
@@ -131,17 +128,17 @@ class XAIDialect:
             case ToolResult(call_id, name, output, asks):
                 return self._return(call_id, name, output, asks=asks)
 
-    def _add(self, item: dict[str, Any], *, asks: bool) -> list[str]:
+    def _add(self, item: dict[str, Any], *, asks: bool) -> list[WireMessage]:
         message = self._item(item)
         return [message, *self._exchange.ask(PLAIN)] if asks else [message]
 
-    def _return(self, call_id: str, name: str, output: str, *, asks: bool) -> list[str]:
+    def _return(self, call_id: str, name: str, output: str, *, asks: bool) -> list[WireMessage]:
         if not self._round.knows(call_id):
             return self._add(late_result_item(name, output), asks=asks)
         results = self._round.returned(call_id, result_item(call_id, output), asks=asks)
         return [*map(self._item, results), *self._request_after_results()]
 
-    def _request_after_results(self) -> list[str]:
+    def _request_after_results(self) -> list[WireMessage]:
         if self._round.takes_request():
             self._exchange.responses.ask(PLAIN)
         return self._exchange.due_request()
