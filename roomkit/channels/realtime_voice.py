@@ -11,14 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roomkit.channels.base import ChannelBase
+from roomkit.channels.voice_agents import VoiceAgents
+from roomkit.channels.voice_from_room import bring_in, show
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.core.locks import is_inside_a_lock
 from roomkit.core.room_port import NullRoomPort
 from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
-from roomkit.models.enums import ChannelCategory, ChannelType, EventStatus, EventType
+from roomkit.models.enums import ChannelCategory, ChannelType
 from roomkit.models.session import EndReason, VoiceSession
 from roomkit.voice.backends.base import VoiceBackend
-from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput, InjectImage
+from roomkit.voice.realtime.agent import Agent
+from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import Role
 from roomkit.voice.session.engine import Session
@@ -30,7 +34,7 @@ from roomkit.voice.session.typed import take_typed
 
 if TYPE_CHECKING:
     from roomkit.core.ports import RoomPort
-    from roomkit.models.channel import ChannelBinding, ChannelOutput
+    from roomkit.models.channel import ChannelBinding
     from roomkit.models.context import RoomContext
     from roomkit.models.event import RoomEvent
 
@@ -57,6 +61,7 @@ class RealtimeVoiceChannel(ChannelBase):
         tool_result_max_length: Characters of a tool result the provider gets; longer ones are cut with a notice.
         provider_config: The vendor's own settings.
         greeting: Said by the agent as soon as the session is active.
+        agents: Named agents; the first one takes the calls. What they leave out is the channel's.
         partial_transcripts: ``"always"`` shows partials even while an ON_TRANSCRIPTION hook could stop the final.
         transcription_timeout_s: Longest wait for the verdict on a transcript; then it counts as blocked.
         hold_answers: Ask for each answer only after the verdict on the caller's words; without a transcript there is
@@ -92,6 +97,7 @@ class RealtimeVoiceChannel(ChannelBase):
         tool_result_max_length: int = 16_384,
         provider_config: Mapping[str, Any] | None = None,
         greeting: str | None = None,
+        agents: Sequence[Agent] = (),
         partial_transcripts: PartialTranscripts = "auto",
         transcription_timeout_s: float = 2.0,
         hold_answers: bool = False,
@@ -128,6 +134,8 @@ class RealtimeVoiceChannel(ChannelBase):
             client_grace_ms=client_grace_ms,
             lead_ms=lead_ms,
         )
+        self._agents = VoiceAgents(agents, providers=[provider], hand_over=self.hand_over_to)
+        self._agents.check(self._settings)
         self._clock = clock
         self._live = LiveSessions(channel_id)
 
@@ -156,13 +164,14 @@ class RealtimeVoiceChannel(ChannelBase):
             ClientGoneError: The client left meanwhile.
         """
         merged = {**(metadata or {}), **await self.transport.admit(connection)}
-        settings = self._settings.overridden_by(merged)
+        agent = self._agents.first(merged)
+        settings = self._agents.at_start(agent, self._settings, merged)
         port, binding = await self._enter(room_id, participant_id)
         previous = self._live.of_caller(room_id, participant_id)
         if previous is not None and previous.waits_for_client:
             await previous.resume(connection)
             return previous.view
-        session = self._new_session(room_id, participant_id, connection, merged, settings, port)
+        session = self._new_session(room_id, participant_id, connection, merged, settings, port, agent)
         if binding is not None:
             session.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
         await self._live.run(session)
@@ -210,8 +219,31 @@ class RealtimeVoiceChannel(ChannelBase):
             NotFoundError: The session is over.
             ProviderError: The new link could not be opened; the old one stays.
         """
+        live = self._live.get(session)
+        if tools is not None:
+            tools = self._agents.with_transfers(self._agents.find(live.view.agent), tools)
         changes = AgentChanges(system_prompt, voice, tools, temperature, provider_config)
-        await reconfigure(self._live.get(session), changes, provider)
+        await reconfigure(live, changes, provider)
+
+    async def hand_over_to(
+        self, session: VoiceSession | str, agent: Agent | str, *, summary: str = "", reason: str = ""
+    ) -> None:
+        """Let another agent serve a running session, from between two turns on; returns when it does.
+
+        In place where the vendor can, else over a new link. The next agent knows the conversation and is told the
+        reason and the summary; its greeting is said, or an answer that is owed is its own. From one of the session's
+        own hooks or tools, or a hook of the room, this is only recorded, and what goes wrong then told to ON_ERROR.
+
+        Raises:
+            ConfigError: The agent cannot serve; nothing was changed.
+            NotFoundError: The session is over, or there is no agent of that name.
+            ProviderError: Its link could not be opened; the old agent goes on.
+            SessionStateError: Another handoff is under way, or agents passed the call around too often in one turn.
+        """
+        live = self._live.get(session)
+        base = self._settings.overridden_by(live.view.metadata)
+        handoff = self._agents.handoff(self._agents.get(agent), base, live.provider, reason=reason, summary=summary)
+        await live.change_agent(handoff, waits=not is_inside(live.view.id) and not is_inside_a_lock())
 
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
         """The room's sessions on this channel, oldest first."""
@@ -249,16 +281,13 @@ class RealtimeVoiceChannel(ChannelBase):
     async def inject_image(
         self, session: VoiceSession | str, data: bytes, mime_type: str = "image/png", *, silent: bool = False
     ) -> None:
-        """Show the agent a picture.
+        """Show the agent a picture, answered aloud, or with ``silent`` as context only.
 
         Raises:
-            ConfigError: The provider takes no images.
+            ConfigError: The provider takes no images, or not this one: 10 MB of PNG, JPEG, GIF or WebP, as it can.
             NotFoundError: The session is over.
         """
-        live = self._live.get(session)
-        if not live.provider.profile.images:
-            raise ConfigError(f"{live.provider.name} takes no images; describe the picture with inject_text")
-        live.send(InjectImage(data, mime_type, silent))
+        show(self._live.get(session), data, mime_type, silent=silent)
 
     async def begin_user_turn(self, session: VoiceSession | str) -> None:
         """Push to talk: the caller's turn begins; what the agent is saying is cut.
@@ -300,21 +329,9 @@ class RealtimeVoiceChannel(ChannelBase):
 
     # --- what the kit says ----------------------------------------------------------------------------------------
 
-    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput | None:
-        """Text of other channels: people's is answered aloud, other agents' is silent context (RFC 0006, R-0006-40).
-
-        ``metadata["inject_role"]`` overrides that; ``"assistant"`` is said word for word, as the agent.
-        """
-        text = event.text.strip()
-        if not text or event.type is not EventType.MESSAGE or event.status is EventStatus.BLOCKED:
-            return None
-        source = context.binding(event.source.channel_id)
-        is_from_people = source is None or source.category is ChannelCategory.TRANSPORT
-        role: Role = event.metadata.get("inject_role", "user" if is_from_people else "system")
-        is_taken_over = binding.taken_over_by is not None  # read, so that the agent knows when it is handed back
-        for live in [session for session in self._live.of_room(event.room_id) if session.is_live]:
-            live.inject(text, role, silent=role == "system" or is_taken_over, chain_depth=event.chain_depth)
-        return None
+    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> None:
+        """What other channels say and show: people's is answered aloud, other agents' is silent context (R-0006-40)."""
+        await bring_in(event, binding, context, self._live.of_room(event.room_id))
 
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
         """Permissions hold from the very next frame; without a binding the room's sessions end."""
@@ -329,7 +346,8 @@ class RealtimeVoiceChannel(ChannelBase):
         """End every session, then the transport and the provider. Idempotent."""
         await self._live.close()
         await self.transport.close()
-        await self.provider.close()
+        for provider in (self.provider, *self._agents.providers):
+            await provider.close()
 
     # --- details --------------------------------------------------------------------------------------------------
 
@@ -349,6 +367,7 @@ class RealtimeVoiceChannel(ChannelBase):
         metadata: dict[str, Any],
         settings: SessionSettings,
         port: RoomPort,
+        agent: Agent | None,
     ) -> Session:
         clock = self._clock or (self.host.clock if self.host is not None else SYSTEM_CLOCK)
         view = VoiceSession(
@@ -356,12 +375,13 @@ class RealtimeVoiceChannel(ChannelBase):
             room_id=room_id,
             participant_id=participant_id,
             channel_id=self.channel_id,
+            agent=None if agent is None else agent.name,
             created_at=clock.wall(),
             metadata=metadata,
         )
         return Session(
             view,
-            provider=self.provider,
+            provider=self._agents.provider_of(agent),
             transport=self.transport,
             connection=connection,
             settings=settings,

@@ -86,6 +86,14 @@ def outside(function: Callable[[], T]) -> T:
         _CURRENT.reset(token)
 
 
+def is_inside_a_lock() -> bool:
+    """Whether the calling code runs inside any room's lock: waiting for what needs that lock would never end."""
+    hold = _CURRENT.get()
+    while hold is not None and not hold.is_held:
+        hold = hold.outer
+    return hold is not None
+
+
 class RoomGate:
     """Room locks for code that runs users' functions inside them."""
 

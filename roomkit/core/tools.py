@@ -59,6 +59,18 @@ class ToolCatalog:
         """``name``, ``description`` and ``parameters`` of every function tool, in the order given."""
         return [entry.definition for entry in self._entries.values()]
 
+    def extended(self, tools: Sequence[Any]) -> ToolCatalog:
+        """The same catalogue with more tools at its end.
+
+        Raises:
+            ConfigError: A name twice, or something that is no tool.
+        """
+        catalog = ToolCatalog(handler=self._handler)
+        catalog._entries, catalog.vendor_tools = dict(self._entries), self.vendor_tools
+        for tool in tools:
+            catalog._add(tool)
+        return catalog
+
     def check(self, name: str, arguments: str | Mapping[str, Any]) -> dict[str, Any]:
         """Parse and validate the arguments of a call.
 

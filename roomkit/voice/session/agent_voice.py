@@ -27,6 +27,7 @@ class AgentVoice:
         self, clock: Clock, *, on_speaking: Callable[[bool], None], on_turn: Callable[[dict[str, float | None]], None]
     ) -> None:
         self.is_speaking = False
+        self.turn_count = 0
         self._clock = clock
         self._on_speaking = on_speaking
         self._on_turn = on_turn
@@ -36,6 +37,7 @@ class AgentVoice:
 
     def new_turn(self) -> None:
         """The caller's turn is complete: the time to the answer counts from now."""
+        self.turn_count += 1
         self._turn = TurnLatency(self._clock.now_ms())
 
     def mark(self, step: str) -> None:

@@ -28,6 +28,7 @@ from roomkit.voice.session import messages
 from roomkit.voice.session.client_side import ClientSide
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
+from roomkit.voice.session.handoff import Handoff, Handoffs
 from roomkit.voice.session.inside import CURRENT_SESSION_ID, is_inside
 from roomkit.voice.session.outcome import fail, first_of, is_cancelled
 from roomkit.voice.session.provider_side import ProviderSide, end_reason
@@ -85,6 +86,7 @@ class Session:
         self._client_side = ClientSide(context, transport, settled=self.settled)
         self._events: SessionEvents | None = None
         self._provider_side: ProviderSide | None = None
+        self._handoffs: Handoffs | None = None
         self._can_write = self._can_read = True
 
     # --- what it is -----------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ class Session:
                     tasks.create_task(self._context.lane.run(), name=f"{self.view.id}:lane")
                     tasks.create_task(self._until_over(), name=f"{self.view.id}:life")
         finally:
-            self._events = self._provider_side = self._context.tasks = None
+            self._events = self._provider_side = self._handoffs = self._context.tasks = None
 
     async def _connect(self, undo: contextlib.AsyncExitStack) -> None:
         await self._open_client(undo)
@@ -181,6 +183,7 @@ class Session:
         )
         undo.push_async_callback(side.close)
         self._provider_side, self._context.send = side, side.send
+        self._handoffs = Handoffs(self._context, self.events, side, drained=self.drained)
         try:
             await side.connect()
         except (ProviderError, ConfigError) as error:
@@ -283,6 +286,16 @@ class Session:
     def hand_over_after_turn(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
         """Like `hand_over`, from inside one of the session's own hooks or tools; a failure is reported."""
         self._context.start_task(self._side.hand_over_or_report(settings, provider), "switch")
+
+    async def change_agent(self, handoff: Handoff, *, waits: bool = True) -> None:
+        """Another agent serves from the next turn on; see `Handoffs`. Without ``waits`` a failure is reported."""
+        if self._handoffs is None:
+            raise self._context.not_live()
+        self._handoffs.claim(handoff, is_own_wish=is_inside(self.view.id))
+        if waits:
+            await self._context.unless_over(self._handoffs.carry_out(handoff))
+        else:
+            self._context.start_task(self._handoffs.carry_out_or_report(handoff), "handoff")
 
     def _provider_lost(self, lost: LinkLost) -> None:
         self._side.lost(lost)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason
@@ -75,6 +76,7 @@ class SessionEvents:
 
     Attributes:
         owes_answer: The provider was asked for an answer, or makes one unasked, and has not begun it.
+        holds_answers: A handoff is under way: the answer to what the tools return is the next agent's.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class SessionEvents:
         self._on_typed = on_typed
         self._policy = TurnPolicy()
         self.owes_answer = False
+        self.holds_answers = False
         self._can_read = True
         self._timers: set[asyncio.TimerHandle] = set()
         self.voice = AgentVoice(
@@ -315,6 +318,8 @@ class SessionEvents:
 
     def _tool_answered(self, result: ToolResult) -> None:
         self.conversation.history.returned(result.call_id, result.output)
+        if self.holds_answers and result.asks:
+            self.owes_answer, result = True, replace(result, asks=False)
         self._context.send(result)
 
     def _tools_are_busy(self, is_busy: bool) -> None:

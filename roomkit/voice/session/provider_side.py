@@ -105,7 +105,13 @@ class ProviderSide:
         else:
             self._recovery = self._context.start_task(self._recover(dropped), "recover")
 
-    async def hand_over(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
+    async def hand_over(
+        self,
+        settings: SessionSettings,
+        provider: RealtimeVoiceProvider,
+        *,
+        when_adopted: Callable[[], None] | None = None,
+    ) -> None:
         """Go on with a new link: opened first, switched to between turns, told the conversation.
 
         Raises:
@@ -125,6 +131,8 @@ class ProviderSide:
         if self._recovery is not None:  # or what it dials would replace the new link
             self._recovery.cancel()
         replaced = self._adopt(opened)
+        if when_adopted is not None:
+            when_adopted()
         self.go_live()
         if replaced is not None:
             await replaced.link.close()
