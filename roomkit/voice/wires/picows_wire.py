@@ -8,7 +8,6 @@ ours runs per connection.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -24,6 +23,14 @@ _TEXT, _BINARY, _CONTINUATION, _CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgT
 class PicowsWire(WSListener):
     """One picows connection, either side; a `WirePort`."""
 
+    __slots__ = (
+        "_abort_timer", "_accepted", "_audio", "_audio_bytes", "_delivery", "_end", "_fragments", "_fragments_bytes",
+        "_fragments_type", "_is_paused", "_max_buffered_bytes", "_max_message_bytes", "_transport", "_watch",
+    )  # fmt: skip
+
+    _transport: WSTransport
+    _watch: StallWatch
+
     def __init__(self, max_message_bytes: int, max_buffered_bytes: int, accepted: Callable[[PicowsWire], None]) -> None:
         self._max_message_bytes = max_message_bytes
         self._max_buffered_bytes = max_buffered_bytes
@@ -32,12 +39,11 @@ class PicowsWire(WSListener):
         self._fragments: list[bytes] = []
         self._fragments_type = _TEXT
         self._fragments_bytes = 0
-        self._audio: deque[WireMessage] = deque()
+        self._audio: list[WireMessage] = []  # a lead at most; an empty deque would take 760 bytes of every wire
         self._audio_bytes = 0
         self._is_paused = False
         self._end: WireClosed | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
-        self._transport: WSTransport
 
     # The wire port
 
@@ -141,7 +147,7 @@ class PicowsWire(WSListener):
         """Everything is written: audio that waited goes next, until the kernel is full again."""
         self._is_paused = False
         while self._audio and not self._is_paused:
-            message = self._audio.popleft()
+            message = self._audio.pop(0)
             self._audio_bytes -= len(message)
             self.send(message)
 
