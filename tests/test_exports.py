@@ -21,6 +21,7 @@ DOCUMENTED = {
     "roomkit.voice.backends.mock": "MockVoiceBackend",
     "roomkit.voice.realtime": "WebSocketRealtimeTransport",
     "roomkit.voice.realtime.mock": "MockRealtimeProvider MockRealtimeTransport",
+    "roomkit.voice.realtime.providers.gemini": "GeminiLiveProvider",
     "roomkit.voice.realtime.providers.openai": "OpenAIRealtimeProvider",
     "roomkit.testing": "OpenAISimulator Script VirtualTimeLoop VirtualClock",
 }
