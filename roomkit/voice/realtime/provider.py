@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Protocol
 
+from roomkit.voice.realtime.breaker import CircuitBreaker
 from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider_events import ProviderEvent
@@ -48,7 +50,7 @@ class ProviderLink(Protocol):
 class RealtimeVoiceProvider(ABC):
     """The model side: turns the caller's audio into the agent's audio, transcripts and tool calls.
 
-    One provider object serves any number of sessions; it holds configuration, never a session's state.
+    One provider object serves any number of sessions; it holds configuration and its breaker, never a session's state.
     """
 
     @property
@@ -60,6 +62,11 @@ class RealtimeVoiceProvider(ABC):
     def name(self) -> str:
         """The profile's name."""
         return self.profile.name
+
+    @cached_property
+    def breaker(self) -> CircuitBreaker:
+        """Whether dialling is worth it, as all sessions found it; assign another one to change its policy."""
+        return CircuitBreaker()
 
     def turn_policy(self, config: LinkConfig) -> TurnPolicy:
         """How turns go under ``config``."""

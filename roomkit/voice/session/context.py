@@ -116,8 +116,12 @@ class SessionContext:
 
     def report(self, code: str, message: str) -> None:
         """Tell whoever can act on it: the client, and the ON_ERROR hooks."""
-        view = self.view
         self.tell_client(messages.error(code, message))
+        self.warn(code, message)
+
+    def warn(self, code: str, message: str) -> None:
+        """Tell the ON_ERROR hooks alone: the call goes on, and the client has nothing to do."""
+        view = self.view
         event = ErrorEvent(
             session=view, room_id=view.room_id, channel_id=view.channel_id, code=code, message=message, where="session"
         )

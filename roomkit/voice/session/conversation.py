@@ -114,6 +114,11 @@ class Conversation:
             return None
         return asyncio.shield(next(reversed(self._open_turns.values())))
 
+    @property
+    def awaits_words(self) -> bool:
+        """Whether a turn of the caller has not found its words yet."""
+        return bool(self._open_turns)
+
     async def user_words(self, transcript: Transcript) -> None:
         """What the caller said."""
         if not transcript.is_final:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from roomkit._aio import StoppedError, unless
@@ -20,11 +20,12 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.models.voice import SessionEvent
 from roomkit.voice.backends.base import VoiceBackend
-from roomkit.voice.realtime.commands import Command, Speak
+from roomkit.voice.realtime.commands import Command, LinkConfig, Speak
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import LinkLost, Role
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session import messages
+from roomkit.voice.session.candidates import Candidate
 from roomkit.voice.session.client_side import ClientSide
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
@@ -62,6 +63,7 @@ class Session:
         port: The session's door to its room.
         typed: What to do with text the caller typed (it enters the room first, then `inject`).
         reconnect: When to dial a lost provider again.
+        others: Who serves when the provider does not, in this order.
     """
 
     def __init__(
@@ -76,9 +78,10 @@ class Session:
         clock: Clock,
         typed: Callable[[Session, str], Awaitable[None]],
         reconnect: ReconnectPolicy | None = None,
+        others: Sequence[Candidate] = (),
     ) -> None:
         self._context = context = SessionContext(view, settings, port, clock)
-        self._provider = provider
+        self._candidates = [Candidate(provider), *others]
         self._connection = connection
         self._typed = typed
         self._reconnect = reconnect or ReconnectPolicy()
@@ -175,11 +178,10 @@ class Session:
     async def _open_provider(self, undo: contextlib.AsyncExitStack) -> None:
         side = ProviderSide(
             self._context,
-            self._provider,
+            self._candidates,
             self.events,
             policy=self._reconnect,
             settled=self.settled,
-            drained=self.drained,
         )
         undo.push_async_callback(side.close)
         self._provider_side, self._context.send = side, side.send
@@ -270,6 +272,10 @@ class Session:
     def provider(self) -> RealtimeVoiceProvider:
         """The provider of the current or the next link."""
         return self._side.provider
+
+    def link_config(self, settings: SessionSettings) -> LinkConfig:
+        """What a link of who serves would be with these settings."""
+        return self._side.link_config(settings)
 
     def send(self, command: Command) -> None:
         """Tell the provider.

@@ -285,7 +285,7 @@ class SessionEvents:
             self.voice.new_turn()
         self._context.send(Speak(text) if says else InjectText(text, role, silent))
         if not says:  # what is said is remembered when it was heard
-            self.conversation.history.said(role, text)
+            self.conversation.history.typed(role, text)
         self._observe(HookTrigger.ON_REALTIME_TEXT_INJECTED, TextInjectedEvent, text=text, role=role, silent=silent)
 
     def interrupt(self) -> None:

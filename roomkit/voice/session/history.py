@@ -14,10 +14,17 @@ MAX_TURNS = 200
 
 @dataclass(frozen=True, slots=True)
 class SaidTurn:
-    """Words one side said and the other heard."""
+    """Words one side said and the other heard.
+
+    Attributes:
+        by: Whose link they were said on; ``None`` for words that came as text.
+        mark: See `History.mark`.
+    """
 
     role: Role
     text: str
+    by: object = None
+    mark: int = 0
 
 
 @dataclass(slots=True)
@@ -28,23 +35,38 @@ class ToolTurn:
     name: str
     arguments: str
     output: str | None = None
+    by: object = None
+    mark: int = 0
+    output_mark: int = 0
 
 
 class History:
-    """What was said and done so far."""
+    """What was said and done so far.
+
+    Attributes:
+        mark: Grows with everything that is said or done: where the conversation stands.
+        speaker: Whose link is the session's: what is said or called now is known there.
+    """
 
     def __init__(self) -> None:
         self._turns: deque[SaidTurn | ToolTurn] = deque(maxlen=MAX_TURNS)
         self._calls: dict[str, ToolTurn] = {}
+        self.mark = 0
+        self.speaker: object = None
 
     def said(self, role: Role, text: str) -> None:
         """Somebody's words were heard."""
         if text:
-            self._turns.append(SaidTurn(role, text))
+            self._turns.append(SaidTurn(role, text, self.speaker, self._next_mark()))
+
+    def typed(self, role: Role, text: str) -> None:
+        """Words came as text."""
+        if text:
+            self._turns.append(SaidTurn(role, text, None, self._next_mark()))
 
     def called(self, call_id: str, name: str, arguments: str) -> None:
         """The agent asked for a tool."""
-        turn = ToolTurn(call_id, name, arguments)
+        turn = ToolTurn(call_id, name, arguments, by=self.speaker, mark=self._next_mark())
         self._calls[call_id] = turn
         self._turns.append(turn)
 
@@ -52,6 +74,7 @@ class History:
         """The tool answered."""
         if (turn := self._calls.pop(call_id, None)) is not None:
             turn.output = output
+            turn.output_mark = self._next_mark()
 
     def withdrawn(self, call_id: str) -> None:
         """The call was cancelled: it never happened."""
@@ -80,3 +103,29 @@ class History:
         if unheard:
             commands.append(InjectText(unheard, "assistant", silent=True))
         return commands
+
+    def since(self, mark: int, who: object, own_mark: int | None = None) -> list[Command]:
+        """What a link that took up the conversation again was not there for.
+
+        Args:
+            mark: What is older is known to it.
+            who: Whose link it is: what was said or called on another link of theirs is known to it, too.
+            own_mark: Unless it is newer than this: the other link went on after this one was opened.
+        """
+        commands: list[Command] = []
+        for turn in self._turns:
+            is_known = turn.mark <= mark or (turn.by is who and (own_mark is None or turn.mark <= own_mark))
+            match turn:
+                case SaidTurn(role, text):
+                    if not is_known:
+                        commands.append(InjectText(text, role, silent=True))
+                case ToolTurn(call_id, name, arguments, output):
+                    if not is_known:
+                        commands.append(RecallToolCall(call_id, name, arguments))
+                    if output is not None and turn.output_mark > mark:
+                        commands.append(ToolResult(call_id, name, output, asks=False))
+        return commands
+
+    def _next_mark(self) -> int:
+        self.mark += 1
+        return self.mark

@@ -51,6 +51,11 @@ def link_state(link: str, state: str) -> Message:
     return {"type": "link_state", "link": link, "state": state}
 
 
+def provider_changed(provider: str) -> Message:
+    """Another provider speaks for the agent from now on."""
+    return {"type": "provider_changed", "provider": provider}
+
+
 def error(code: str, message: str) -> Message:
     """Something the client may want to show."""
     return {"type": "error", "code": code, "message": message}

@@ -1,27 +1,48 @@
-"""The provider side of a session: the first dial, getting back after a loss, handing over to another link.
+"""The provider side of a session: the first link, getting back after a loss, moving to another link in time.
 
-Three ways to one thing: dial a link, tell it the conversation as heard, adopt it. Not in here: how long to wait
-between dials (`reconnect`), what the link says (`events`).
+Every way is the same three steps: a link is opened (`dialling`), told what it does not know, adopted. Not in here: who
+is dialled and when (`candidates`, `dialling`), what the link says (`events`), the standing by of a link that is to take
+over (`standby`). Invariant: one link is the session's at a time; every other one is standing by or being closed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from roomkit.errors import ProviderError, RoomKitError, SessionStateError
+from roomkit.errors import ConfigError, ProviderError, RoomKitError
 from roomkit.models.session import EndReason, LinkState
-from roomkit.voice.realtime.commands import AskForResponse, Command, InjectText, ToolResult, UpdateSession
+from roomkit.voice.realtime.breaker import STABLE_MS
+from roomkit.voice.realtime.commands import AskForResponse, Command, InjectText, LinkConfig, ToolResult, UpdateSession
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.realtime.provider_events import LinkLost
+from roomkit.voice.realtime.provider_events import (
+    Audio,
+    GoingAway,
+    LinkLost,
+    ProviderEvent,
+    ResponseDone,
+    ResponseStarted,
+    Resumable,
+)
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
+from roomkit.voice.session import messages, rollover
+from roomkit.voice.session.between import BetweenTurns
+from roomkit.voice.session.candidates import Candidate, Roster
 from roomkit.voice.session.context import SessionContext
+from roomkit.voice.session.dialling import Dialling
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links import OpenLink, ProviderSlot
+from roomkit.voice.session.resumption import Resumption
 from roomkit.voice.session.settings import SessionSettings
+from roomkit.voice.session.stall import StallWatch
+from roomkit.voice.session.standby import Standby, stand_by
+from roomkit.voice.session.unsent import Unsent
 
 logger = logging.getLogger(__name__)
+
+HANDOVER_TIMEOUT_S = 60.0
+"""A hand-over waits this long for the end of the turn, then it cuts in."""
 
 
 def end_reason(error: RoomKitError) -> EndReason:
@@ -36,40 +57,75 @@ class ProviderSide:
 
     Args:
         context: The session's common ground.
-        provider: Opens the links.
+        candidates: Who may serve, the preferred one first.
         events: Takes what the current link says; asked for the conversation as heard.
         policy: How long to wait between dials.
         settled: See `ProviderSink.settled`.
-        drained: Returns between turns, when everything the agent said was heard.
     """
 
     def __init__(
         self,
         context: SessionContext,
-        provider: RealtimeVoiceProvider,
+        candidates: Sequence[Candidate],
         events: SessionEvents,
         *,
         policy: ReconnectPolicy,
         settled: Callable[[], Awaitable[None]],
-        drained: Callable[[], Awaitable[None]],
     ) -> None:
-        self.provider = provider
         self._context = context
-        self._drained = drained
         self._events = events
-        self._slot = ProviderSlot(
-            context.clock, policy, on_event=events.from_provider, settled=settled, seed=context.view.id
+        self._roster = Roster(candidates)
+        self._slot = ProviderSlot()
+        self._resumption = Resumption(events.conversation.history)
+        self._dialling = Dialling(
+            context.clock,
+            self._roster,
+            self._resumption,
+            policy,
+            on_event=self._on_event,
+            settled=settled,
+            seed=context.view.id,
+        )
+        self._unsent = Unsent()
+        self._between = BetweenTurns(events, context.lane)
+        self._stall = StallWatch(
+            context.settings.stall_timeout_s,
+            has_another=lambda: self._roster.has_another,
+            is_owed=lambda: self._owes,
+            count=lambda: 0 if self._slot.current is None else self._slot.current.sink.count,
+            on_stall=self._stalled,
         )
         self._recovery: asyncio.Task[None] | None = None
+        self._rollover: asyncio.Task[None] | None = None
+        self._handing_over = asyncio.Lock()
+        self._standby: Standby | None = None
+        self._age: asyncio.TimerHandle | None = None
+
+    # --- the link -------------------------------------------------------------------------------------------------
+
+    @property
+    def provider(self) -> RealtimeVoiceProvider:
+        """Who serves, or served last."""
+        return self._roster.current.provider
+
+    def link_config(self, settings: SessionSettings, candidate: Candidate | None = None) -> LinkConfig:
+        """What a link of this candidate (default: of who serves) should be."""
+        candidate = candidate or self._roster.current
+        resume = self._resumption.text_of(candidate.provider)
+        return candidate.link_config(settings, self._context.view.id, resume)
 
     async def connect(self) -> None:
         """The first link. Its events wait until `go_live`.
 
         Raises:
             ConfigError: The configuration cannot work.
-            ProviderError: Refused, or not reached.
+            ProviderError: Everybody refused, or nobody was reached.
         """
-        self._adopt(await self._slot.dial(self.provider, self._context.link_config()))
+        preferred = self._roster.current
+        opened = await self._dialling.first(self._configure)
+        self._adopt(opened)
+        if opened.candidate is not preferred:
+            self._context.warn("provider_changed", f"{preferred.name} has no link; {opened.candidate.name} serves")
 
     def go_live(self) -> None:
         """The session is ACTIVE: take what the current link has to say, and ask it for an answer that is owed."""
@@ -79,7 +135,7 @@ class ProviderSide:
             self.send(AskForResponse())
 
     def send(self, command: Command) -> None:
-        """Tell the provider; with no link up it is dropped: the next one is told the whole conversation.
+        """Tell the provider; with no link up, the next one is told what the conversation does not show.
 
         An answer asked for is owed until it begins: a link that comes up meanwhile is asked for it.
 
@@ -88,22 +144,86 @@ class ProviderSide:
         """
         if _asks(command):
             self._events.owes_answer = True
+        self._unsent.note(command, is_up=self._slot.current is not None)
         if self._slot.current is not None:
             self._slot.current.link.send(command)
+            self._stall.look()
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._link_is_gone()
+        await self._slot.close()
+
+    def _on_event(self, event: ProviderEvent) -> None:
+        if type(event) is not Audio:
+            self._note(event)
+        self._events.from_provider(event)
+        if type(event) is not Audio:
+            self._stall.look()
+
+    def _note(self, event: ProviderEvent) -> None:
+        self._between.note(event)
+        match event:
+            case Resumable(handle):
+                self._resumption.offered(self.provider, handle)
+            case GoingAway(time_left_ms):
+                self._move_by(rollover.of_notice(self._context.clock.now_ms(), time_left_ms))
+            case ResponseStarted():
+                self._unsent.answer_began()
+            case ResponseDone():
+                self._unsent.answer_ended()
+                self._stall.answered()
+            case _:
+                pass
+
+    # --- losing it ------------------------------------------------------------------------------------------------
 
     def lost(self, lost: LinkLost) -> None:
         """The link is gone: get another, unless that cannot help."""
         if self._context.is_over:
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
-        dropped = self._slot.drop()
-        self._events.provider_lost()
+        dropped, was_up_ms = self._slot.drop(), self._context.clock.now_ms() - self._slot.up_since_ms
+        self._let_go()
+        if dropped is not None:
+            self._context.start_task(dropped.link.close(), "hang-up")
+        if lost.code == "resume_refused":
+            self._resumption.forget(self.provider)
+        elif not lost.retryable:
+            self._roster.refuse(self._roster.current)
+        is_bad = lost.code == "stalled" or not lost.retryable
+        if is_bad or was_up_ms < STABLE_MS:
+            self.provider.breaker.failed(self._context.clock.now_ms())
+        if self._standby is not None:
+            self._take_over(self._standby)
+            return
         self._context.provider_is(LinkState.RECOVERING, None)
-        if not lost.retryable:
+        if self._roster.is_exhausted:
             self._context.report(lost.code, lost.reason)
             self._context.end(EndReason.PROVIDER_REFUSED)
         else:
-            self._recovery = self._context.start_task(self._recover(dropped), "recover")
+            recovery = self._recover(lost, was_up_ms, is_current_last=is_bad)
+            self._recovery = self._context.start_task(recovery, "recover")
+
+    def _stalled(self) -> None:
+        if self._slot.current is not None:
+            self.lost(LinkLost("stalled", f"{self.provider.name} said nothing while an answer was owed", True))
+
+    async def _recover(self, lost: LinkLost, was_up_ms: float, *, is_current_last: bool) -> None:
+        served = self._roster.current
+        try:
+            opened = await self._dialling.instead(self._configure, was_up_ms=was_up_ms, is_current_last=is_current_last)
+        except (ProviderError, ConfigError) as error:
+            self._context.report("provider_lost", str(error))
+            self._context.end(end_reason(error))
+            return
+        self._adopt(opened)
+        if opened.candidate is not served:
+            self._context.warn(lost.code, f"{lost.reason}; the call goes on with {opened.candidate.name}")
+        self._update(opened)
+        self.go_live()
+
+    # --- moving on ------------------------------------------------------------------------------------------------
 
     async def hand_over(
         self,
@@ -119,23 +239,14 @@ class ProviderSide:
             ProviderError: The new link could not be opened; the old link stays.
             SessionStateError: The session ended meanwhile.
         """
-        opened = await self._slot.dial(provider, settings.link_config(self._context.view.id))
-        try:
-            await self._drained()
-            if self._context.is_over:
-                raise SessionStateError("the session ended before it was handed over")
-        except BaseException:
-            await opened.link.close()
-            raise
-        self.provider, self._context.settings = provider, settings
-        if self._recovery is not None:  # or what it dials would replace the new link
-            self._recovery.cancel()
-        replaced = self._adopt(opened)
-        if when_adopted is not None:
-            when_adopted()
-        self.go_live()
-        if replaced is not None:
-            await replaced.link.close()
+        if self._rollover is not None:
+            self._rollover.cancel()
+        async with self._handing_over:
+            current = self._roster.current
+            candidate = current if provider is current.provider else Candidate(provider)
+            opened = await self._dialling.of(candidate, lambda each: self.link_config(settings, each))
+            by_ms = self._context.clock.now_ms() + HANDOVER_TIMEOUT_S * 1000.0
+            await self._stand_by(Standby(opened, by_ms, settings, when_adopted, is_handover=True))
 
     async def hand_over_or_report(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
         """Like `hand_over`, for those who cannot wait for it."""
@@ -144,34 +255,122 @@ class ProviderSide:
         except RoomKitError as error:
             self._context.report("handover_failed", str(error))
 
-    async def close(self) -> None:
-        """Hang up."""
-        await self._slot.close()
+    def _move_by(self, due: rollover.Due) -> None:
+        """The current link has a last moment: have another one ready by then."""
+        if self._age is not None:
+            self._age.cancel()
+        self._age = asyncio.get_running_loop().call_at(due.open_ms / 1000.0, self._begin_rollover, due.switch_ms)
 
-    async def _recover(self, lost: OpenLink | None) -> None:
-        if lost is not None:
-            await lost.link.close()
+    def _begin_rollover(self, by_ms: float) -> None:
+        self._age = None
+        if self._standby is not None:
+            self._standby.by_ms = min(self._standby.by_ms, by_ms)
+        elif not self._handing_over.locked() and not self._context.is_over:
+            if self._rollover is not None:
+                self._rollover.cancel()
+            self._rollover = self._context.start_task(self._roll_over(by_ms), "rollover")
+
+    async def _roll_over(self, by_ms: float) -> None:
+        """Move to another link of the same provider, unnoticed. What fails here is mended when the link is lost."""
+        served = self._slot.current
         try:
-            opened = await self._slot.redial(self.provider, self._context.link_config())
+            opened = await self._dialling.of(self._roster.current, self._configure)
+            if self._slot.current is served and served is not None:
+                await self._stand_by(Standby(opened, by_ms))
+            else:
+                await opened.link.close()  # it was lost while we dialled: there is, or will be, another one
         except RoomKitError as error:
-            self._context.report("provider_lost", str(error))
-            self._context.end(end_reason(error))
-            return
-        self._adopt(opened)
-        if (wanted := self._context.link_config()) != opened.config:  # reconfigured while we dialled
-            self.send(UpdateSession(wanted))
-        self.go_live()
+            if not self._context.is_over:
+                self._context.warn("rollover_failed", str(error))
 
-    def _adopt(self, opened: OpenLink) -> OpenLink | None:
-        replaced = self._slot.adopt(opened)
+    async def _stand_by(self, standby: Standby) -> None:
+        standby.own_mark = self._events.conversation.history.mark
+        self._standby = standby
+        try:
+            await stand_by(standby, self._context, self._between, is_up=lambda: self._slot.current is not None)
+            if self._standby is standby:
+                self._take_over(standby)
+        finally:
+            if self._standby is standby:
+                self._standby = None
+            if not standby.is_adopted:
+                standby.opened.sink.silence()
+                await standby.opened.link.close()
+
+    def _take_over(self, standby: Standby) -> None:
+        """The link that stood by is the session's from now on."""
+        self._standby, standby.is_adopted = None, True
+        if standby.settings is not None:
+            self._context.settings = standby.settings
+            self._roster.put_first(standby.opened.candidate)
+        if self._recovery is not None:  # or what it dials would replace the new link
+            self._recovery.cancel()
+        replaced = self._adopt(standby.opened, standby.own_mark)
+        if standby.when_adopted is not None:
+            standby.when_adopted()
+        self._update(standby.opened)
+        self.go_live()
         if replaced is not None:
-            self._events.provider_lost()
-        conversation = self._events.conversation
-        for command in conversation.history.replay(conversation.unheard_words()):
+            self._context.start_task(replaced.link.close(), "hang-up")
+
+    # --- adopting -------------------------------------------------------------------------------------------------
+
+    def _adopt(self, opened: OpenLink, own_mark: int | None = None) -> OpenLink | None:
+        replaced = self._slot.adopt(opened, self._context.clock.now_ms())
+        if replaced is not None:
+            self._let_go()
+        for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
             opened.link.send(command)
+        self._serve(opened.candidate)
         self._events.attach(opened)
+        for command in self._unsent.after_audio():
+            opened.link.send(command)
         self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
+        if (limit_ms := opened.provider.profile.max_session_ms) is not None:
+            self._move_by(rollover.of_age(opened.opened_ms, limit_ms))
         return replaced
+
+    def _serve(self, candidate: Candidate) -> None:
+        view, self._roster.current = self._context.view, candidate
+        self._events.conversation.history.speaker = candidate.provider
+        if view.provider not in (None, candidate.name):
+            self._context.tell_client(messages.provider_changed(candidate.name))
+        view.provider = candidate.name
+
+    def _untold(self, opened: OpenLink, own_mark: int | None) -> list[Command]:
+        """What the link has to be told of the conversation."""
+        conversation = self._events.conversation
+        if opened.ready.is_resumed:
+            mark = self._resumption.mark_of(opened.provider)
+            return conversation.history.since(mark, opened.provider, own_mark)
+        return conversation.history.replay(conversation.unheard_words())
+
+    def _update(self, opened: OpenLink) -> None:
+        """The session was reconfigured while the link was being opened."""
+        wanted = opened.candidate.link_config(self._context.settings, self._context.view.id, opened.config.resume)
+        if wanted != opened.config:
+            self.send(UpdateSession(wanted))
+
+    def _let_go(self) -> None:
+        """The link that was the session's is not any more."""
+        self._link_is_gone()
+        self._between.link_lost()
+        self._unsent.link_lost(is_heard=self._events.voice.is_speaking)
+        self._events.provider_lost()
+
+    def _link_is_gone(self) -> None:
+        self._stall.stop()
+        if self._age is not None:
+            self._age.cancel()
+
+    def _configure(self, candidate: Candidate) -> LinkConfig:
+        return self.link_config(self._context.settings, candidate)
+
+    @property
+    def _owes(self) -> bool:
+        if self._between.caller_is_speaking:
+            return False
+        return self._events.owes_answer or bool(self._events.media.in_flight) or self._unsent.is_to_say
 
 
 def _asks(command: Command) -> bool:

@@ -69,7 +69,7 @@ async def reconfigure(live: Session, changes: AgentChanges, provider: RealtimeVo
     changed = changes.named(live.settings)
     settings = live.settings.with_agent(replace(live.settings.agent, **changed))
     if provider is None and fits_in_place(changed, live.provider.profile):
-        live.send(UpdateSession(settings.link_config(live.view.id)))
+        live.send(UpdateSession(live.link_config(settings)))
         live.settings = settings
     elif is_inside(live.view.id):
         live.hand_over_after_turn(settings, provider or live.provider)

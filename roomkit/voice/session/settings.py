@@ -15,13 +15,19 @@ PartialTranscripts = Literal["auto", "always"]
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """Who the agent is: everything `reconfigure` may change of a running session."""
+    """Who the agent is: everything `reconfigure` may change of a running session.
+
+    Attributes:
+        vendor: The provider's name that the voice, the vendor-native tools and ``provider_config`` were written for;
+            ``None``: any.
+    """
 
     system_prompt: str | None = None
     voice: str | None = None
     temperature: float | None = None
     catalog: ToolCatalog = field(default_factory=ToolCatalog)
     provider_config: Mapping[str, Any] = field(default_factory=dict)
+    vendor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class SessionSettings:
     mute_on_tool_call: bool = False
     tool_result_max_length: int = 16_384
     tool_timeout_s: float = 30.0
+    stall_timeout_s: float | None = 8.0
     transcription_timeout_s: float = 2.0
     partial_transcripts: PartialTranscripts = "auto"
     hold_answers: bool = False
