@@ -37,8 +37,10 @@ from roomkit.models.framework import EphemeralEvent
 from roomkit.models.identity import Address
 from roomkit.models.participant import Participant, ParticipantRole
 from roomkit.models.room import Room, RoomTimers
+from roomkit.models.usage import Usage
 from roomkit.store import open_store
 from roomkit.store.base import ConversationStore
+from roomkit.telemetry.usage import usage_of_room
 
 H = TypeVar("H", bound=Callable[..., Awaitable[Any] | Any])
 
@@ -329,6 +331,14 @@ class RoomKit:
             before_index=before_index,
             newest_first=newest_first,
         )
+
+    async def usage(self, room_id: str) -> Usage:
+        """What the voice sessions of a room have used, added up from its timeline; see `roomkit.telemetry.usage`.
+
+        Raises:
+            NotFoundError: No such room.
+        """
+        return await usage_of_room(self._engine.conversation.timeline, room_id)
 
     # --- agents -----------------------------------------------------------------------------------------------------
 

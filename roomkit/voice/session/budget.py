@@ -1,0 +1,95 @@
+"""How much a session may use: the limits as a value, and how near they are. Pure.
+
+Not in here: counting (`usage`), and what happens when a limit is reached (`budget_keeper`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Literal, NamedTuple
+
+from roomkit.errors import ConfigError
+from roomkit.models.usage import Usage
+
+SHORTEST_LOOK_S = 0.001
+"""The account counts whole milliseconds; a timer below that would look at the same amount twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much one session may use.
+
+    Attributes:
+        max_cost: In the currency of the price table; what has no price does not count (it is said so once).
+        max_tokens: Of `Usage.total_tokens`.
+        max_duration_s: From the moment its provider is connected.
+        warn_at: Share of a limit at which ``ON_BUDGET_WARNING`` fires, once a session.
+        on_exceeded: ``"end"``: the answer under way is heard, then ``farewell``, then the session ends
+            (``budget_exceeded``).
+        farewell: Said by the agent before the end.
+
+    Raises:
+        ConfigError: No limit at all, or one that cannot be.
+    """
+
+    max_cost: Decimal | str | float | None = None
+    max_tokens: int | None = None
+    max_duration_s: float | None = None
+    warn_at: float = 0.8
+    on_exceeded: Literal["end"] = "end"
+    farewell: str | None = None
+
+    def __post_init__(self) -> None:
+        limits = self.limits()
+        if not limits:
+            raise ConfigError("a budget needs a limit: max_cost, max_tokens or max_duration_s")
+        for name, limit in limits.items():
+            if not limit.is_finite() or limit <= 0:
+                raise ConfigError(f"{name} must be a number above nought")
+        if not 0.0 < self.warn_at <= 1.0:
+            raise ConfigError("warn_at is a share of the budget: above 0, at most 1")
+        if self.on_exceeded != "end":
+            raise ConfigError('on_exceeded is "end"')
+
+    def limits(self) -> dict[str, Decimal]:
+        """The limits that are set, by name."""
+        given = {"max_cost": self.max_cost, "max_tokens": self.max_tokens, "max_duration_s": self.max_duration_s}
+        return {name: _number(limit) for name, limit in given.items() if limit is not None}
+
+
+class Spent(NamedTuple):
+    """How much of which limit is used."""
+
+    limit: str
+    share: float
+
+
+def nearest(budget: Budget, usage: Usage, elapsed_s: float) -> Spent:
+    """The limit of which most is used."""
+    used = {
+        "max_cost": usage.known_cost,
+        "max_tokens": Decimal(usage.total_tokens),
+        "max_duration_s": Decimal(str(elapsed_s)),
+    }
+    shares = (Spent(name, float(used[name] / limit)) for name, limit in budget.limits().items())
+    return max(shares, key=lambda spent: spent.share)
+
+
+def next_look_s(budget: Budget, usage: Usage, elapsed_s: float, cost_per_s: Decimal, share: float) -> float | None:
+    """Seconds until time alone has used up ``share`` of a limit; ``None``: it never will."""
+    limits = budget.limits()
+    waits: list[float] = []
+    if "max_duration_s" in limits:
+        waits.append(float(limits["max_duration_s"]) * share - elapsed_s)
+    if "max_cost" in limits and cost_per_s > 0:
+        waits.append((float(limits["max_cost"]) * share - float(usage.known_cost)) / float(cost_per_s))
+    return max(SHORTEST_LOOK_S, min(waits)) if waits else None
+
+
+def _number(limit: Decimal | str | float) -> Decimal:
+    try:
+        return Decimal("NaN") if isinstance(limit, bool) else Decimal(str(limit))
+    except InvalidOperation:
+        return Decimal(math.nan)
