@@ -23,7 +23,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Passage:
-    """One event on its way in, and what has become of it so far."""
+    """One event on its way in, and what has become of it so far.
+
+    Attributes:
+        refused: Why it may not enter, as its sender is told.
+        blocked_by: Who blocked it before it came here: it is only put on the record.
+    """
 
     event: RoomEvent
     cascade: Cascade
@@ -32,6 +37,7 @@ class Passage:
     stored: RoomEvent | None = None
     is_repeat: bool = False
     refused: str | None = None
+    blocked_by: str | None = None
     dispatches: list[Dispatch] = field(default_factory=list)
 
     def result(self, error: str | None = None) -> InboundResult:

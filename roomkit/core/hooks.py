@@ -37,10 +37,9 @@ SETTLE_TIMEOUT_S = 1.0
 
 @dataclass(slots=True)  # not frozen: made once per event, and freezing doubles what that costs
 class Outcome(Generic[E]):
-    """What a round of deciding hooks came to: the verdict, who blocked, and what the hooks added."""
+    """What a round of deciding hooks came to: the verdict, and what the hooks added."""
 
     verdict: Verdict[E]
-    blocked_by: str | None = None
     injected: tuple[InjectedEvent, ...] = ()
     tasks: tuple[Any, ...] = ()
     observations: tuple[Any, ...] = ()
@@ -57,8 +56,8 @@ class _Round(Generic[E]):
     observations: list[Any] = field(default_factory=list)
 
     def outcome(self, *, blocked_by: str | None = None, reason: str | None = None) -> Outcome[E]:
-        verdict = Verdict(blocked_by is None, self.event, reason, self.metadata)
-        return Outcome(verdict, blocked_by, tuple(self.injected), tuple(self.tasks), tuple(self.observations))
+        verdict = Verdict(blocked_by is None, self.event, reason, self.metadata, blocked_by)
+        return Outcome(verdict, tuple(self.injected), tuple(self.tasks), tuple(self.observations))
 
 
 class HookEngine:

@@ -98,6 +98,12 @@ class InboundPipeline:
 
         return await once(live, key, work)
 
+    async def submit_blocked(self, live: LiveRoom, event: RoomEvent, *, by: str, reason: str) -> InboundResult:
+        """Put on the record what a hook outside the pipeline blocked; returns at commit, raises as `submit` does."""
+        self._gate.refuse_from_inside(live.id)
+        passage = Passage(event, Cascade(self._limits.cascade_budget), refused=reason, blocked_by=by)
+        return passage.result(await self._enter(live, passage))
+
     def answered(
         self, live: LiveRoom, event: RoomEvent, channel: Channel, output: ChannelOutput, cascade: Cascade
     ) -> None:
@@ -149,7 +155,10 @@ class InboundPipeline:
         event = passage.event
         binding = live.bindings.get(event.source.channel_id)
         refusal = write_refusal(binding, event.source.direction)
-        if refusal is not None:
+        if passage.blocked_by is not None:
+            event = _narrow(live, event)
+            await self._committer.commit_blocked(live, passage, event, passage.blocked_by, passage.refused or "blocked")
+        elif refusal is not None:
             await self._committer.commit_blocked(live, passage, event, refusal, refusal)
         elif event.chain_depth > self._limits.max_chain_depth:
             self._parts.framework.emit("chain_depth_exceeded", room_id=live.id, channel_id=event.source.channel_id)
@@ -182,9 +191,9 @@ class InboundPipeline:
         event = _narrow(live, event)
         scope = Scope(live.id, event.source.channel_id, event.source.channel_type)
         outcome = await self._parts.hooks.ask(HookTrigger.BEFORE_BROADCAST, event, scope, live.context())
-        if outcome.blocked_by is not None:
-            reason = outcome.verdict.reason or "blocked"
-            await self._committer.commit_blocked(live, passage, event, outcome.blocked_by, reason)
+        verdict = outcome.verdict
+        if verdict.blocked_by is not None:
+            await self._committer.commit_blocked(live, passage, event, verdict.blocked_by, verdict.reason or "blocked")
         else:
             await self._committer.commit(live, passage, _decided(live, event, outcome))
         for injected in outcome.injected:

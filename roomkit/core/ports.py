@@ -37,12 +37,14 @@ class Verdict(Generic[E]):
         event: The event as the hooks left it.
         reason: Why it was blocked.
         metadata: The hooks' ``HookResult.metadata``, later hooks win by key.
+        blocked_by: The hook that blocked it.
     """
 
     allowed: bool
     event: E
     reason: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    blocked_by: str | None = None
 
 
 class RoomPort(Protocol):
@@ -65,6 +67,12 @@ class RoomPort(Protocol):
 
         Returns:
             Whether it entered the room; False: a hook or a permission blocked it (it is stored as blocked).
+        """
+
+    async def publish_blocked(self, event: RoomEvent, *, by: str, reason: str) -> None:
+        """Put on the record what was blocked before it came here; returns at commit.
+
+        It takes an index, is delivered to nobody and asks no hook: its verdict has been given.
         """
 
     async def settled(self) -> None:

@@ -7,7 +7,7 @@ it carries that channel's name, so the channel's permissions hold for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roomkit.core.background import begin
@@ -20,6 +20,7 @@ from roomkit.core.ports import Verdict
 from roomkit.core.registry import Scope
 from roomkit.errors import NotFoundError, RoomKitError
 from roomkit.models.context import RoomContext
+from roomkit.models.delivery import InboundResult
 from roomkit.models.enums import HookTrigger
 from roomkit.models.event import RoomEvent
 from roomkit.models.hook import InjectedEvent
@@ -79,14 +80,27 @@ class KitRoomPort:
             return False
         return await self._submit(event)
 
+    async def publish_blocked(self, event: RoomEvent, *, by: str, reason: str) -> None:
+        """Put on the record what was blocked before it came here; return at commit, or as `publish` does."""
+
+        def submit() -> Coroutine[Any, Any, bool]:
+            return self._submitted(
+                lambda live: self._pipeline.submit_blocked(live, self._own(event), by=by, reason=reason)
+            )
+
+        if not self._gate.defer(self._room_id, lambda: self._start(submit(), "publish_blocked")):
+            await submit()
+
     async def settled(self) -> None:
         """Return when the room's observers started so far are done, after 1 s at most."""
         await self._parts.hooks.settled(self._room_id)
 
     async def _submit(self, event: RoomEvent) -> bool:
+        return await self._submitted(lambda live: self._pipeline.submit(live, self._own(event), waits=False))
+
+    async def _submitted(self, submit: Callable[[LiveRoom], Awaitable[InboundResult]]) -> bool:
         try:
-            live = await self._parts.rooms.get(self._room_id)
-            result = await self._pipeline.submit(live, self._own(event), waits=False)
+            result = await submit(await self._parts.rooms.get(self._room_id))
         except NotFoundError:  # the room is gone: so is what would have been said in it
             return False
         except RoomKitError as error:
@@ -137,6 +151,9 @@ class NullRoomPort:
     async def publish(self, event: RoomEvent) -> bool:
         """Nowhere, and nothing stops it."""
         return True
+
+    async def publish_blocked(self, event: RoomEvent, *, by: str, reason: str) -> None:
+        """Nowhere."""
 
     async def settled(self) -> None:
         """At once."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from roomkit._aio import Supervisor
 from roomkit.core.ports import Verdict
-from roomkit.models.enums import HookTrigger
+from roomkit.models.enums import EventStatus, HookTrigger
 from roomkit.models.event import RoomEvent
 from roomkit.models.session import VoiceSession
 from roomkit.testing.virtual_time import VirtualClock
@@ -31,12 +31,14 @@ class RecordingRoomPort:
 
     Attributes:
         published: Room events, in the order they were committed.
+        blocked: Events that were only put on the record, with who blocked them and why.
         told: ``(trigger, event)`` for each observing moment.
         hooks: One deciding hook a trigger, sync or async; none: everything is allowed.
         observed: Triggers somebody observes; levels and turns are only made for those.
     """
 
     published: list[RoomEvent] = field(default_factory=list)
+    blocked: list[RoomEvent] = field(default_factory=list)
     told: list[tuple[HookTrigger, Any]] = field(default_factory=list)
     hooks: dict[HookTrigger, Decide] = field(default_factory=dict)
     observed: set[HookTrigger] = field(default_factory=lambda: set(HookTrigger))
@@ -62,6 +64,11 @@ class RecordingRoomPort:
         """See `RoomPort.publish`."""
         self.published.append(event)
         return True
+
+    async def publish_blocked(self, event: RoomEvent, *, by: str, reason: str) -> None:
+        """See `RoomPort.publish_blocked`."""
+        stamp = {"status": EventStatus.BLOCKED, "blocked_by": by, "block_reason": reason}
+        self.blocked.append(event.model_copy(update=stamp))
 
     async def settled(self) -> None:
         """See `RoomPort.settled`."""

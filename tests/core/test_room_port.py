@@ -14,7 +14,7 @@ from roomkit.core.room_port import NullRoomPort
 from roomkit.kit import RoomKit
 from roomkit.models.content import SystemContent, TextContent
 from roomkit.models.context import RoomContext
-from roomkit.models.enums import ChannelDirection, ChannelType, EventType, HookExecution, HookTrigger
+from roomkit.models.enums import ChannelDirection, ChannelType, EventStatus, EventType, HookExecution, HookTrigger
 from roomkit.models.event import EventSource, RoomEvent
 from roomkit.models.hook import HookResult, InjectedEvent
 from roomkit.models.session import VoiceSession
@@ -79,6 +79,47 @@ async def test_publishing_says_whether_the_event_entered(kit: RoomKit, port: Roo
     kit.hook(HookTrigger.BEFORE_BROADCAST)(lambda *_: HookResult.block("no"))
 
     assert await port.publish(transcript("hello")) is False
+
+
+async def test_what_was_blocked_elsewhere_is_put_on_record_and_delivered_to_nobody(
+    kit: RoomKit, port: RoomPort
+) -> None:
+    """R-0001-7, R-0006-28."""
+    asked, delivered = list[str](), list[str]()
+    kit.hook(HookTrigger.BEFORE_BROADCAST)(lambda event, _: asked.append(event.text))
+
+    class Listener(ChannelBase):
+        async def on_event(self, event: RoomEvent, *_: object) -> None:
+            delivered.append(event.text)
+
+    kit.register_channel(Listener("listener"))
+    await kit.attach_channel("room", "listener")
+
+    await port.publish_blocked(transcript("the code is 4711"), by="moderation", reason="a secret")
+    await port.publish(transcript("hello"))
+    await asyncio.sleep(0.01)
+
+    blocked, hello = await kit.get_timeline("room")
+    assert (blocked.index, blocked.status, blocked.blocked_by) == (0, EventStatus.BLOCKED, "moderation")
+    assert (blocked.text, blocked.block_reason, hello.index) == ("the code is 4711", "a secret", 1)
+    assert asked == delivered == ["hello"]
+
+
+async def test_a_block_is_put_on_record_from_inside_a_hook_and_nowhere_once_the_room_is_gone(
+    kit: RoomKit, port: RoomPort
+) -> None:
+    @kit.hook(HookTrigger.BEFORE_BROADCAST)
+    async def report(event: RoomEvent, _: RoomContext) -> None:
+        await port.publish_blocked(transcript("from inside"), by="moderation", reason="a secret")
+
+    async with asyncio.timeout(5):
+        await port.publish(transcript("hello"))
+        while len(await kit.get_timeline("room")) < 2:  # noqa: ASYNC110 -- the timeline has no event to wait for
+            await asyncio.sleep(0)
+    await kit.close_room("room")
+    await port.publish_blocked(transcript("too late"), by="moderation", reason="a secret")
+
+    assert [event.text for event in await kit.get_timeline("room")] == ["hello", "from inside"]
 
 
 async def test_publishing_returns_before_delivery(kit: RoomKit, port: RoomPort) -> None:
@@ -227,6 +268,7 @@ async def test_without_a_kit_everything_is_allowed_and_nothing_kept() -> None:
 
     assert (await port.ask(HookTrigger.ON_TRANSCRIPTION, event)).event is event
     assert await port.publish(event) is True
+    await port.publish_blocked(event, by="nobody", reason="none")
     assert not port.listens(HookTrigger.ON_TRANSCRIPTION)
     port.tell(HookTrigger.ON_DTMF, event)
     await port.settled()
