@@ -1,7 +1,7 @@
 """One live connection of the simulator: messages to its director and back, and the one timer that wakes it.
 
 Only this file has an event loop in it, and `Socket` is the only part that knows a real socket. Who may connect is
-`server`; what is said is the director's.
+`door`; what is said is the director's.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from websockets.exceptions import ConnectionClosed
 from roomkit.clock import Clock
 from roomkit.testing.simulators.openai.director import OpenAIDirector
 from roomkit.testing.simulators.openai.reading import read
+from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.openai.session import Close
 from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.port import WireClosed
-
-KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
-"""How a browser, which cannot set headers, passes a key."""
 
 AUDIO_KEYS: Final = {"input_audio_buffer.append": "audio", "response.output_audio.delta": "delta"}
 
@@ -40,19 +38,25 @@ class Dialled:
     model: str
     key: str
     is_beta: bool
+    conversation_id: str = ""
 
     @classmethod
-    def read(cls, url: str, headers: Mapping[str, str], subprotocols: Sequence[str] = ()) -> Dialled:
+    def read(cls, url: str, headers: Mapping[str, str], subprotocols: Sequence[str], key_subprotocol: str) -> Dialled:
         """Read a URL (or its path and query) and the headers of the upgrade, whose names may be in any case."""
         parts = urlsplit(url)
         lower = {name.lower(): value for name, value in headers.items()}
         offered = [*subprotocols, *(one.strip() for one in lower.get("sec-websocket-protocol", "").split(","))]
-        keys = [one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)]
+        keys = [one.removeprefix(key_subprotocol) for one in offered if one.startswith(key_subprotocol)]
         if (authorization := lower.get("authorization", "")).startswith("Bearer "):
             keys.insert(0, authorization.removeprefix("Bearer ").strip())
-        model = parse_qs(parts.query).get("model", [""])[0]
-        is_beta = "realtime=v1" in lower.get("openai-beta", "")
-        return cls(path=parts.path, model=model, key=keys[0] if keys else "", is_beta=is_beta)
+        query = parse_qs(parts.query)
+        return cls(
+            path=parts.path,
+            model=query.get("model", [""])[0],
+            key=keys[0] if keys else "",
+            is_beta="realtime=v1" in lower.get("openai-beta", ""),
+            conversation_id=query.get("conversation_id", [""])[0],
+        )
 
 
 class Connection:
@@ -65,7 +69,9 @@ class Connection:
         clock: Clock,
         send: Send,
         hang_up: HangUp,
+        events: Mapping[str, Rules],
     ) -> None:
+        self._events = events
         self._director = director
         self._record = record
         self._clock = clock
@@ -79,7 +85,7 @@ class Connection:
     def receive(self, message: str | bytes) -> None:
         """The client sent this."""
         now_ms = self._clock.now_ms()
-        reading = read(message)
+        reading = read(message, self._events)
         if reading.event:
             self._record.client_sent(self._id, reading.event, now_ms)
         else:

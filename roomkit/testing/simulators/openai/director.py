@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
-from roomkit.testing.simulators.openai.conversation import Event
+from roomkit.testing.simulators.openai.answers import Answers
+from roomkit.testing.simulators.openai.conversation import Conversation, Event
 from roomkit.testing.simulators.openai.reading import Reading
 from roomkit.testing.simulators.openai.response import Call, Speech, words_of
 from roomkit.testing.simulators.openai.rules import Refusal
-from roomkit.testing.simulators.openai.session import Heard, OpenAISimulatorSession, Output
+from roomkit.testing.simulators.openai.session import Heard, Output
 from roomkit.testing.simulators.script import Script, differences
 from roomkit.testing.simulators.steps import (
     CallTool,
@@ -38,10 +39,35 @@ UNCLAIMED_EVENTS: Final = 1_000
 """Client events kept for a later `expect`; a script that never expects must not grow with the call."""
 
 
+class Stage(Protocol):
+    """What a session must be to be directed; see `OpenAISimulatorSession` for what each does."""
+
+    is_over: bool
+    heard: deque[Heard]
+    conversation: Conversation
+    answers: Answers
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def due_ms(self) -> float | None: ...
+    @property
+    def transcriber(self) -> str | None: ...
+    def receive(self, reading: Reading) -> bool: ...
+    def wake(self, now_ms: float) -> None: ...
+    def take(self) -> list[Output]: ...
+    def emit(self, type: str, /, **fields: Any) -> None: ...  # noqa: A002 -- the wire's own word
+    def emit_at(self, at_ms: float, type: str, /, **fields: Any) -> None: ...  # noqa: A002 -- the wire's own word
+    def send_raw(self, message: Mapping[str, Any] | str | bytes) -> None: ...
+    def refuse(self, refusal: Refusal, event_id: str | None = None) -> None: ...
+    def close(self, code: int, reason: str = "") -> None: ...
+    def answer(self, parts: Sequence[Speech | Call], now_ms: float) -> None: ...
+
+
 class OpenAIDirector:
     """Makes ``session`` play ``script``, from where the script stands."""
 
-    def __init__(self, session: OpenAISimulatorSession, script: Script, now_ms: float) -> None:
+    def __init__(self, session: Stage, script: Script, now_ms: float) -> None:
         self.session = session
         self.script = script
         self._unclaimed: deque[Event] = deque(maxlen=UNCLAIMED_EVENTS)
@@ -186,11 +212,11 @@ class OpenAIDirector:
         self.session.close(1008, "the client left the script")
 
     def _transcribe(self, step: Transcribe) -> None:
-        wanted = self.session.session["audio"]["input"]["transcription"]
-        if wanted is None or not self._last_audio_item_id:
+        model = self.session.transcriber
+        if model is None or not self._last_audio_item_id:
             return
         at_ms = self._now_ms + step.after_ms
-        for type_, fields in _transcription(step, wanted.get("model", ""), self._last_audio_item_id):
+        for type_, fields in _transcription(step, model, self._last_audio_item_id):
             if step.after_ms:
                 self.session.emit_at(at_ms, type_, **fields)
             else:

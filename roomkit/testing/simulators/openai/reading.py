@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from roomkit.testing.simulators.openai.conversation import Event, Refused
-from roomkit.testing.simulators.openai.rules import Refusal, check, unsupported
+from roomkit.testing.simulators.openai.rules import Record, Refusal, check, unsupported
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
@@ -40,8 +41,8 @@ class Reading:
         return event_id if isinstance(event_id, str) else None
 
 
-def read(message: str | bytes) -> Reading:
-    """Read one message of the client; never raises."""
+def read(message: str | bytes, events: Mapping[str, Record] = CLIENT_EVENTS) -> Reading:
+    """Read one message of the client, by the rules of the ``events`` it may send; never raises."""
     if isinstance(message, bytes):
         return Reading({}, Refusal(None, "Binary messages are not supported: send JSON events as text messages."))
     try:
@@ -50,7 +51,7 @@ def read(message: str | bytes) -> Reading:
         return Reading({}, Refusal("invalid_json", "The message is not valid JSON."))
     if not isinstance(event, dict):
         return Reading({}, Refusal("invalid_type", "An event is a JSON object."))
-    return Reading(event, _refusal(event))
+    return Reading(event, _refusal(event, events))
 
 
 def decode_audio(audio: str, audio_type: str) -> bytes:
@@ -72,12 +73,12 @@ def decode_audio(audio: str, audio_type: str) -> bytes:
     return pcm
 
 
-def _refusal(event: Event) -> Refusal | None:
+def _refusal(event: Event, events: Mapping[str, Record]) -> Refusal | None:
     type_ = event.get("type")
     if type_ == "input_audio_buffer.append" and event.keys() == _PLAIN_APPEND and isinstance(event["audio"], str):
         return None  # fifty a second: no need to walk the tables
     if type_ is None:
         return Refusal("missing_required_parameter", "Missing required parameter: 'type'.", "type")
-    if not isinstance(type_, str) or type_ not in CLIENT_EVENTS:
-        return unsupported(type_, CLIENT_EVENTS, "type")
-    return check(CLIENT_EVENTS[type_], event, "")
+    if not isinstance(type_, str) or type_ not in events:
+        return unsupported(type_, events, "type")
+    return check(events[type_], event, "")

@@ -89,6 +89,12 @@ class OpenAISimulatorSession:
         return str(self.session["id"])
 
     @property
+    def transcriber(self) -> str | None:
+        """The model that writes down what the caller says; `None` where the client asked for none."""
+        wanted = self.session["audio"]["input"]["transcription"]
+        return None if wanted is None else wanted.get("model", "")
+
+    @property
     def due_ms(self) -> float | None:
         """Loop time at which `wake` has something to do."""
         if self.is_over:
