@@ -23,6 +23,7 @@ from roomkit import (
 from roomkit.channels.ai import AIChannel
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.errors import AccessDeniedError, RoomKitError
+from roomkit.models.enums import EventStatus
 from roomkit.models.session import EndReason, SessionState, VoiceSession
 from roomkit.providers.ai.mock import MockAIProvider
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
@@ -91,7 +92,29 @@ async def test_a_transcription_hook_reads_both_ways_and_may_block_or_change(room
     await room.provider.simulate_transcription(room.session, "my secret", role="user")
 
     assert seen[0] == ("hello", "hello", "user", "user")
-    assert await room.timeline() == [("voice", "HELLO")]
+    assert await room.timeline() == [("voice", "HELLO"), ("voice", "my secret")]
+    blocked = (await room.kit.get_timeline("room-1"))[1]
+    assert (blocked.index, blocked.status, blocked.blocked_by) == (1, EventStatus.BLOCKED, "police")
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+async def test_words_a_hook_blocked_are_on_record_with_who_and_why_and_reach_nobody(room: VoiceRoom, role: Any) -> None:
+    """R-0006-28."""
+    reports: list[Any] = []
+    room.kit.on("event_blocked")(reports.append)
+    room.kit.hook(HookTrigger.ON_TRANSCRIPTION, name="moderation")(lambda *_: HookResult.block("a secret"))
+
+    await room.provider.simulate_transcription(room.session, "my secret", role=role)
+    await asyncio.sleep(0.02)
+
+    [stored] = await room.kit.get_timeline("room-1")
+    assert (stored.status, stored.blocked_by, stored.block_reason) == (EventStatus.BLOCKED, "moderation", "a secret")
+    assert (stored.text, stored.index, stored.metadata["role"]) == ("my secret", 0, role)
+    assert room.chat == []
+    assert len(reports) == 1
+    host = room.channel.host
+    assert host is not None
+    assert await host.history("room-1", limit=10) == []
 
 
 async def test_a_muted_or_revoked_binding_silences_the_very_next_frame_and_back(room: VoiceRoom) -> None:
@@ -236,7 +259,10 @@ async def test_a_hook_that_raises_or_talks_nonsense_blocks_words_but_not_the_cal
     await room.provider.simulate_transcription(room.session, "please raise", role="user")
     await room.provider.simulate_transcription(room.session, "and nonsense", role="user")
 
-    assert await room.timeline() == []
+    events = await room.kit.get_timeline("room-1")
+    assert [(event.status, event.blocked_by) for event in events] == [(EventStatus.BLOCKED, "broken")] * 2
+    assert events[0].block_reason == "hook broken raised ZeroDivisionError"
+    assert room.chat == []
     assert len(failures) == 2
     assert room.session.state is SessionState.ACTIVE
 

@@ -8,7 +8,7 @@ import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
-from roomkit.models.enums import HookTrigger
+from roomkit.models.enums import EventStatus, HookTrigger
 from roomkit.models.hook import HookResult
 from roomkit.models.session import EndReason, SessionState, VoiceSession
 from roomkit.models.tool_call import Tool
@@ -189,4 +189,6 @@ async def test_with_held_answers_the_agent_answers_only_what_the_hooks_let_pass(
         await call.caller(speaks_ms=800, listens_ms=2_500)
 
         assert asked_after_the_first == 0
-        assert await call.words() == [("user", "are you open"), ("assistant", "Yes.")]
+        assert await call.words() == [("user", "my secret is"), ("user", "are you open"), ("assistant", "Yes.")]
+        statuses = [event.status for event in await call.kit.get_timeline("room-1")]
+        assert [status is EventStatus.BLOCKED for status in statuses] == [True, False, False]

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 REPORT_GRACE_MS = 1_500.0
 """A client that stopped reporting (a hidden tab) is taken to have heard everything this long after it should have."""
 
+MAX_DROPPED_ITEMS = 16
+"""Cut items whose further audio is counted: more than one answer ever has."""
+
 
 @dataclass(slots=True)
 class PlayedItem:
@@ -26,12 +29,31 @@ class PlayedItem:
 
 @dataclass(frozen=True, slots=True)
 class HeardItem:
-    """What the caller had heard of an item when it was cut."""
+    """What the caller has heard of an item."""
 
     response_id: str
     item_id: str
     heard_ms: float
     received_ms: float
+
+
+class DroppedAudio:
+    """How much audio came of items that were cut, bounded to the newest: their words are measured against all of it."""
+
+    __slots__ = ("_ms_by_key",)
+
+    def __init__(self) -> None:
+        self._ms_by_key: dict[str, float] = {}
+
+    def add(self, key: str, duration_ms: float) -> None:
+        """More of an item came and was dropped."""
+        self._ms_by_key[key] = self._ms_by_key.pop(key, 0.0) + duration_ms
+        if len(self._ms_by_key) > MAX_DROPPED_ITEMS:
+            del self._ms_by_key[next(iter(self._ms_by_key))]
+
+    def of(self, key: str) -> float:
+        """Of one item."""
+        return self._ms_by_key.get(key, 0.0)
 
 
 class Playback:
@@ -101,6 +123,10 @@ class Playback:
             if response_id is None or item.response_id == response_id
         )
 
+    def unplayed_ms(self, position_ms: float) -> float:
+        """Audio that was sent but not heard."""
+        return max(0.0, self._sent_ms - position_ms)
+
     def item_ids(self) -> frozenset[str]:
         """The items still in the ledger."""
         return frozenset(item.item_id for item in self._items)
@@ -109,6 +135,13 @@ class Playback:
         """The answers with an item in the ledger."""
         return frozenset(item.response_id for item in self._items)
 
+    def heard(self, position_ms: float) -> list[HeardItem]:
+        """How much was heard of each item in the ledger."""
+        return [
+            HeardItem(item.response_id, item.item_id, _heard_ms(item, position_ms), item.received_ms)
+            for item in self._items
+        ]
+
     def forget_heard(self, position_ms: float) -> None:
         """Let go of items that were heard to their end, all but the newest (more of it may come)."""
         while len(self._items) > 1 and self._items[0].received_ms - _heard_ms(self._items[0], position_ms) <= 0.0:
@@ -116,11 +149,7 @@ class Playback:
 
     def cut(self, position_ms: float) -> list[HeardItem]:
         """Everything unheard is thrown away: a new epoch begins. Returns the items that were not heard to their end."""
-        cut = [
-            HeardItem(item.response_id, item.item_id, heard, item.received_ms)
-            for item in self._items
-            if (heard := _heard_ms(item, position_ms)) < item.received_ms
-        ]
+        cut = [item for item in self.heard(position_ms) if item.heard_ms < item.received_ms]
         self._items.clear()
         self.epoch += 1
         self._sent_ms = self._base_ms = self._reported_ms = 0.0

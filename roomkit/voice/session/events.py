@@ -13,6 +13,7 @@ from dataclasses import replace
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason
 from roomkit.models.voice import AudioLevelEvent, BargeInEvent, DtmfEvent, SpeechEvent, TextInjectedEvent, TurnEvent
+from roomkit.telemetry.prices import shipped_prices
 from roomkit.voice.audio.level import level
 from roomkit.voice.backends.base import (
     ClientDigit,
@@ -49,6 +50,7 @@ from roomkit.voice.realtime.provider_events import (
     Role,
     SpeechStarted,
     SpeechStopped,
+    SpokenWords,
     ToolCall,
     ToolCallCancelled,
     Transcript,
@@ -56,12 +58,14 @@ from roomkit.voice.realtime.provider_events import (
 )
 from roomkit.voice.session import messages
 from roomkit.voice.session.agent_voice import AgentVoice
+from roomkit.voice.session.budget_keeper import budget_keeper
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.conversation import Conversation
 from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.media import Cut, Media
 from roomkit.voice.session.tools import ToolCalls
 from roomkit.voice.session.turns import interrupts
+from roomkit.voice.session.usage import Account
 
 
 class SessionEvents:
@@ -101,7 +105,7 @@ class SessionEvents:
         self.voice = AgentVoice(
             context.clock,
             on_speaking=lambda is_speaking: context.tell_client(messages.speaking("assistant", is_speaking)),
-            on_turn=lambda latency: self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=latency),
+            on_turn=self._turn_complete,
         )
         self.media = Media(
             client,
@@ -111,6 +115,8 @@ class SessionEvents:
             on_input_level=lambda pcm: self._level("input", HookTrigger.ON_INPUT_AUDIO_LEVEL, pcm),
             on_output_level=lambda pcm: self._level("output", HookTrigger.ON_OUTPUT_AUDIO_LEVEL, pcm),
         )
+        self.account = Account(context.view, context.settings.prices or shipped_prices(), self.media, context.clock)
+        self.budget = budget_keeper(context, self)
         self.conversation = Conversation(
             context.view,
             context.settings,
@@ -118,10 +124,13 @@ class SessionEvents:
             context.clock,
             send=self._tell_client,
             unheard_ms=self.media.output.unheard_ms,
+            dropped_ms=self.media.output.dropped_ms,
             when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
             on_allowed=self._allowed,
+            on_agent_allowed=lambda key: None,
             on_blocked=self._blocked,
             wake_at=self._wake_at,
+            recorded=self.account.recorded,
         )
         self.tools = ToolCalls(
             context.view,
@@ -137,10 +146,12 @@ class SessionEvents:
     def attach(self, opened: OpenLink) -> None:
         """A provider link is the session's from now on."""
         self._policy = opened.provider.turn_policy(opened.config)
+        self.account.link_up(opened)
         self.media.attach(opened)
 
     def provider_lost(self) -> None:
         """The provider link is gone, or replaced: its answers end with what came of them."""
+        self.account.link_down()
         unfinished = set(self.media.in_flight)
         # An answer of which something was heard is not begun again.
         self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
@@ -165,13 +176,16 @@ class SessionEvents:
     async def wind_up(self) -> None:
         """The session is over: what was heard is stored."""
         cut = self.media.interrupt(by_provider=True)
-        self.conversation.cut_follows(cut.response_ids)
-        self._lane.put(lambda: self.conversation.finish(cut.items, cut.response_ids))
+        self.conversation.agent.cut_follows(cut.response_ids)
+        self._lane.put(lambda: self.conversation.finish(cut))
+        self._lane.put(self._store_rest)
         await self._lane.settled()
 
     def close(self) -> None:
         """Stop every timer."""
         self.media.output.close()
+        if self.budget is not None:
+            self.budget.close()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -219,6 +233,8 @@ class SessionEvents:
                 put(lambda: self._tools_cancelled(call_ids))
             case ProviderFault(code, message):
                 put(lambda: self._context.report(code, message))
+            case SpokenWords():
+                conversation.agent.times.add(event)
             case LinkLost():
                 self._on_provider_lost(event)
             case LinkReady() | Audio():
@@ -242,6 +258,7 @@ class SessionEvents:
     def _response_done(self, event: ResponseDone) -> None:
         self.media.in_flight.discard(event.response_id)
         self.media.output.forget(event.response_id)
+        self.account.answered(event.usage)
         was_begun = event.status == "completed" or event.response_id in self.media.output.response_ids()
         self._lane.put(lambda: self.conversation.response_done(event.response_id, was_begun=was_begun))
         self.media.output.when_heard(event.response_id, self._answer_was_heard)
@@ -253,6 +270,14 @@ class SessionEvents:
         if not self.media.is_busy:
             self.voice.stopped()
 
+    def _turn_complete(self, latency: dict[str, float | None]) -> None:
+        usage = self.account.take_turn()
+        self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=latency, usage=usage)
+
+    async def _store_rest(self) -> None:
+        if (event := self.account.last_record()) is not None:
+            await self._context.port.publish(event)
+
     def _barge_in(self, *, by_provider: bool) -> None:
         self._after_cut(self.media.interrupt(by_provider=by_provider))
 
@@ -261,8 +286,8 @@ class SessionEvents:
             return
         self.voice.look_again()
         self.voice.stopped()
-        self.conversation.cut_follows(cut.response_ids)
-        self._lane.put(lambda: self.conversation.cut(cut.items, cut.response_ids))
+        self.conversation.agent.cut_follows(cut.response_ids)
+        self._lane.put(lambda: self.conversation.cut(cut))
         for response_id in sorted({item.response_id for item in cut.items}):
             self._observe(HookTrigger.ON_BARGE_IN, BargeInEvent, response_id=response_id, heard_ms=cut.heard_ms)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.playback import HeardItem, PlayedItem
 from roomkit.voice.backends.base import TransportLink
@@ -18,13 +19,25 @@ from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.output import OutputPath
 from roomkit.voice.session.settings import SessionSettings
 
+if TYPE_CHECKING:
+    from roomkit.voice.session.recorder import Recorder
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What an interruption threw away."""
+    """What an interruption threw away.
+
+    Attributes:
+        items: Those that were not heard to their end.
+        response_ids: The answers that were cut.
+        in_flight: Those of them that were still being made.
+        ledger: All items of which audio is known, heard to their end or not.
+    """
 
     items: list[HeardItem]
     response_ids: set[str]
+    in_flight: frozenset[str] = frozenset()
+    ledger: tuple[HeardItem, ...] = ()
 
     @property
     def heard_ms(self) -> float:
@@ -64,6 +77,15 @@ class Media:
     def is_busy(self) -> bool:
         """Whether an answer is being made or heard."""
         return bool(self.in_flight) or self.output.unheard_ms() > 0.0
+
+    @property
+    def highest_rate_hz(self) -> int:
+        """Of the client's two."""
+        return max(self.input.rate_hz, self.output.rate_hz)
+
+    def tap(self, recorder: Recorder | None) -> None:
+        """Let ``recorder`` have what the two sides hear of each other from now on, or nobody."""
+        self.input.tap = self.output.tap = recorder
 
     def attach(self, opened: OpenLink) -> None:
         """A provider link is up: caller audio that waited goes first."""
@@ -120,6 +142,7 @@ class Media:
         Args:
             by_provider: The provider cancels its running answer itself (its own VAD heard the caller).
         """
+        ledger = self.output.heard()
         items = self.output.cut()
         response_ids = {item.response_id for item in items} | self.in_flight
         for response_id in self.in_flight:
@@ -131,7 +154,7 @@ class Media:
                 self._truncate(items)
         for response_id in response_ids - self.in_flight:
             self.output.forget(response_id)
-        return Cut(items, response_ids)
+        return Cut(items, response_ids, frozenset(self.in_flight), ledger)
 
     def _truncate(self, items: list[HeardItem]) -> None:
         assert self._provider is not None

@@ -31,6 +31,11 @@ class WordOrder(Generic[T]):
         self._places: deque[_Place[T]] = deque()
         self._by_key: dict[str, _Place[T]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that had a place is out."""
+        return not self._places
+
     def reserve(self, key: str, deadline_ms: float | None = None) -> None:
         """Keep a place, the last so far; a key that has one keeps it."""
         if key in self._by_key:

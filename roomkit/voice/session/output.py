@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.pacer import Lead
 from roomkit.voice.audio.pcm import Alignment
-from roomkit.voice.audio.playback import HeardItem, Playback, PlayedItem
+from roomkit.voice.audio.playback import DroppedAudio, HeardItem, Playback, PlayedItem
 from roomkit.voice.audio.rates import resampler
 from roomkit.voice.backends.base import TransportLink
 from roomkit.voice.realtime.provider_events import Audio
@@ -22,6 +22,7 @@ from roomkit.voice.session.recent import Recent
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
+    from roomkit.voice.session.recorder import Recorder
 
 PIECE_MS = 40.0
 """Longest piece handed over at once while pacing; a provider's chunk may hold seconds."""
@@ -46,6 +47,10 @@ class OutputPath:
         on_first: The first piece of an item left for the client.
         on_overflow: Audio beyond `MAX_QUEUED_MS` was dropped (called once an epoch).
         on_level: Offered a piece of audio about every 100 ms of it.
+
+    Attributes:
+        received_bytes: Audio that came from provider links so far, at their rates, heard or not.
+        tap: Gets what leaves for the client, and is told what of it was never heard, while the session is recorded.
     """
 
     def __init__(
@@ -69,11 +74,14 @@ class OutputPath:
         self._alignment = Alignment()
         self._resampler: Resampler | None = None
         self._dropped_responses = Recent()
+        self._dropped = DroppedAudio()
         self._pump_timer: asyncio.TimerHandle | None = None
         self._heard_timer: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[Callable[[], None]]] = {}
         self._is_open = self._is_attached = True
         self._overflowed = False
+        self.received_bytes = 0
+        self.tap: Recorder | None = None
         self._until_level = 0.0
         self._provider_rate_hz = link.output_rate_hz
         self._set_rate(link.output_rate_hz)
@@ -124,7 +132,9 @@ class OutputPath:
 
     def feed(self, audio: Audio) -> None:
         """One piece from the provider's socket."""
+        self.received_bytes += len(audio.pcm)
         if audio.response_id in self._dropped_responses or not self._is_open:
+            self._dropped.add(audio.item_id or audio.response_id, len(audio.pcm) * 500.0 / self._provider_rate_hz)
             return
         pcm = self._alignment.feed(audio.pcm)
         if self._resampler is not None:
@@ -176,6 +186,8 @@ class OutputPath:
 
     def _send(self, pcm: bytes, duration_ms: float, item: PlayedItem, now_ms: float) -> None:
         self._link.send_audio(pcm)
+        if self.tap is not None:
+            self.tap.agent(pcm, self._rate_hz)
         self._lead.sent(duration_ms, now_ms)
         if self._playback.sent(item, duration_ms):
             self._on_first(item)
@@ -187,6 +199,11 @@ class OutputPath:
     # --- what was heard -----------------------------------------------------------------------------------------
 
     @property
+    def rate_hz(self) -> int:
+        """What the client's link takes."""
+        return self._rate_hz
+
+    @property
     def epoch(self) -> int:
         """How many times the client was told to clear."""
         return self._playback.epoch
@@ -194,6 +211,18 @@ class OutputPath:
     def unheard_ms(self, response_id: str | None = None) -> float:
         """Agent audio that came but was not heard yet, of one answer or of all."""
         return self._playback.unheard_ms(self._position_ms(), response_id)
+
+    def unplayed_ms(self) -> float:
+        """Agent audio that left for the client but was not heard yet."""
+        return self._playback.unplayed_ms(self._position_ms())
+
+    def heard(self) -> tuple[HeardItem, ...]:
+        """How much was heard of each item whose audio came and is still known."""
+        return tuple(self._playback.heard(self._position_ms()))
+
+    def dropped_ms(self, key: str) -> float:
+        """Audio of an item (or, without ids, of an answer) that came after it was cut and went nowhere."""
+        return self._dropped.of(key)
 
     def reported(self, played_ms: float, epoch: int) -> float | None:
         """The client reports its playback; returns the position in this epoch, or None for an old epoch's report."""
@@ -244,6 +273,8 @@ class OutputPath:
 
     def cut(self) -> list[HeardItem]:
         """Throw away everything unheard, here and at the client. Returns what was not heard to its end."""
+        if self.tap is not None:
+            self.tap.agent_cut(self.unplayed_ms())
         cut = self._playback.cut(self._position_ms())
         for item in cut:
             self._dropped_responses.add(item.response_id)
@@ -268,6 +299,7 @@ class OutputPath:
     # --- details ------------------------------------------------------------------------------------------------
 
     def _set_rate(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
         self._ms_per_byte = 500.0 / rate_hz
         self._piece_bytes = 2 * int(rate_hz * PIECE_MS / 1000.0)
         self._level_bytes = LEVEL_INTERVAL_MS / self._ms_per_byte

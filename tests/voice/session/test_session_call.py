@@ -11,6 +11,7 @@ from roomkit.core.ports import Verdict
 from roomkit.core.tools import ToolCatalog
 from roomkit.errors import ProviderLostError, ProviderRefusedError, SessionStateError
 from roomkit.models.enums import HookTrigger
+from roomkit.models.event import RoomEvent
 from roomkit.models.session import EndReason, LinkState, SessionState
 from roomkit.models.tool_call import Tool
 from roomkit.testing.call import Call, RecordingRoomPort, start_call, tone
@@ -145,7 +146,7 @@ async def test_the_agents_words_are_final_when_they_were_heard() -> None:
     assert call.told("transcription")[-1]["is_final"] is True
 
 
-async def test_a_blocked_transcript_is_neither_shown_nor_stored_and_its_answer_is_stopped() -> None:
+async def test_a_blocked_transcript_is_not_shown_and_its_answer_is_stopped() -> None:
     port = RecordingRoomPort(hooks={HookTrigger.ON_TRANSCRIPTION: block})
     call = await start_call(port=port, lead_ms=200)
     await call.provider.simulate_response_start(call.view)
@@ -195,6 +196,49 @@ async def test_a_hook_without_a_verdict_in_time_blocks() -> None:
     await call.provider.simulate_transcription(call.view, "hello", role="user")
 
     assert port.words == []
+    assert [(event.text, event.blocked_by) for event in port.blocked] == [("hello", "transcription_timeout")]
+
+
+async def test_blocked_words_keep_their_place_among_the_others() -> None:
+    """R-0006-28."""
+    verdicts: list[str] = []
+
+    async def no_secrets(event: Any) -> Verdict[Any]:
+        verdicts.append(event.text)
+        return Verdict("secret" not in event.text, event, "a secret", blocked_by="moderation")
+
+    port = RecordingRoomPort(hooks={HookTrigger.ON_TRANSCRIPTION: no_secrets})
+    call = await start_call(port=port)
+    committed: list[str] = []
+    publish, publish_blocked = port.publish, port.publish_blocked
+
+    async def note(event: RoomEvent) -> bool:
+        committed.append(event.text)
+        return await publish(event)
+
+    async def note_blocked(event: RoomEvent, *, by: str, reason: str) -> None:
+        committed.append(f"{by}: {event.text}")
+        await publish_blocked(event, by=by, reason=reason)
+
+    port.publish, port.publish_blocked = note, note_blocked  # type: ignore[method-assign]  # to see both in one order
+
+    await call.provider.simulate_speech_end(call.view)
+    await call.provider.simulate_transcription(call.view, "good morning")
+    await call.provider.simulate_transcription(call.view, "my secret", role="user")
+
+    assert verdicts == ["good morning", "my secret"]
+    assert committed == ["moderation: my secret", "good morning"]
+
+
+async def test_without_transcription_events_a_blocked_transcript_is_not_stored_either() -> None:
+    """R-0006-28."""
+    port = RecordingRoomPort(hooks={HookTrigger.ON_TRANSCRIPTION: block})
+    call = await start_call(port=port, settings=SessionSettings(emit_transcription_events=False))
+
+    await call.provider.simulate_transcription(call.view, "my secret", role="user")
+    await call.provider.simulate_transcription(call.view, "your secret")
+
+    assert port.published == port.blocked == []
 
 
 # --- barge-in ------------------------------------------------------------------------------------

@@ -1,0 +1,284 @@
+"""The agent's words, on the conversation lane: from the first partial until what was heard of them is on the record.
+
+They are final when their audio was heard or cut (RFC 0006, R-0006-25). What was cut is measured when the provider has
+said all of it: its whole text against its whole audio. Not in here: how words are measured (`heard`), the caller's
+words (`caller_words`). Invariant: an item's words become an event at most once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from roomkit.clock import Clock
+from roomkit.core.ports import Verdict
+from roomkit.models.voice import TranscriptionEvent
+from roomkit.voice.audio.playback import HeardItem
+from roomkit.voice.realtime.provider_events import Transcript
+from roomkit.voice.session.heard import HeardWords, WordTimes, words_heard
+from roomkit.voice.session.history import History
+from roomkit.voice.session.media import Cut
+from roomkit.voice.session.recent import Recent
+from roomkit.voice.session.record import Record
+from roomkit.voice.session.transcripts import Transcripts
+
+MAX_UNSAID = 16
+"""Items that were cut before their words came, kept until they come: more than one answer ever has."""
+
+
+@dataclass(slots=True)
+class Utterance:
+    """The agent's words of one item, until they are final.
+
+    Attributes:
+        cut: What was heard of the item when it was interrupted; its words are measured when all of them are known.
+    """
+
+    key: str
+    item_id: str
+    response_id: str
+    text: str = ""
+    was_asked: bool = False
+    cut: HeardItem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """An item that was stopped while it was being said: what was allowed of it, and the verdict that stopped it."""
+
+    item_id: str
+    response_id: str
+    allowed_text: str
+    verdict: Verdict[TranscriptionEvent]
+
+    @property
+    def key(self) -> str:
+        """As in `Utterance`."""
+        return self.item_id or self.response_id
+
+
+class AgentWords:
+    """What the agent of one session says.
+
+    Args:
+        unheard_ms: Agent audio of a response that was not heard yet.
+        dropped_ms: Audio of an item that came after it was cut.
+        when_heard: Queues work on the lane for when a response's audio was heard to its end.
+        on_allowed: The hooks let an item's words pass, as final.
+        on_blocked: The hooks blocked words: ``(item_id, response_id)``.
+    """
+
+    def __init__(
+        self,
+        transcripts: Transcripts,
+        record: Record,
+        history: History,
+        clock: Clock,
+        *,
+        unheard_ms: Callable[[str], float],
+        dropped_ms: Callable[[str], float],
+        when_heard: Callable[[str, Callable[[], Awaitable[None]]], None],
+        on_allowed: Callable[[str], None],
+        on_blocked: Callable[[str, str], None],
+    ) -> None:
+        self.times = WordTimes()
+        self._transcripts = transcripts
+        self._record = record
+        self._history = history
+        self._clock = clock
+        self._unheard_ms = unheard_ms
+        self._dropped_ms = dropped_ms
+        self._when_heard = when_heard
+        self._on_allowed = on_allowed
+        self._on_blocked = on_blocked
+        self._utterances: dict[str, Utterance] = {}
+        self._unsaid: dict[str, HeardItem] = {}
+        self._blocked: dict[str, Blocked] = {}
+        self._being_cut: set[str] = set()
+        self._cut_short = Recent()
+        self._finished = Recent()
+
+    @property
+    def response_ids(self) -> set[str]:
+        """The answers with words that are not final."""
+        return {utterance.response_id for utterance in self._utterances.values()}
+
+    def unheard(self) -> str:
+        """What the agent is saying right now, as far as it is known; of what was cut, what was heard."""
+        words = [u.text if u.cut is None else self._measured(u, u.cut).text for u in self._utterances.values()]
+        return " ".join(text for text in words if text)
+
+    # --- being said -------------------------------------------------------------------------------------------------
+
+    async def said(self, transcript: Transcript) -> None:
+        """What the agent is saying, so far or finally."""
+        utterance = self._utterance_of(transcript)
+        if utterance is None or utterance.was_asked:
+            return
+        utterance.text = transcript.text
+        if transcript.is_final:
+            await self._all_said(utterance)
+        elif utterance.cut is None:
+            self._transcripts.show_partial(transcript)
+
+    async def response_done(self, response_id: str, *, was_begun: bool) -> None:
+        """The provider will say no more of this answer: words without a final are final as they are.
+
+        Unless it was given up before there was audio of it (``was_begun=False``): then nobody heard them.
+        """
+        self._cut_short.discard(response_id)
+        for utterance in self._of(response_id):
+            await self._no_more_of(utterance, was_begun=was_begun)
+
+    async def link_lost(self, begun: frozenset[str]) -> None:
+        """The link that said them is gone: no words are followed by more. ``begun``: answers with audio."""
+        self._cut_short.clear()  # another link may count its answers anew
+        for utterance in list(self._utterances.values()):
+            await self._no_more_of(utterance, was_begun=utterance.response_id in begun)
+
+    def _utterance_of(self, transcript: Transcript) -> Utterance | None:
+        """The item these words are of; None if nothing can come of them any more."""
+        key = transcript.item_id or transcript.response_id or self._clock.new_id("item")
+        if (known := self._utterances.get(key)) is not None:
+            return known
+        if key in self._finished:
+            return None
+        cut = self._unsaid.get(key)
+        is_going_on = transcript.response_id in self._cut_short
+        if cut is not None and not transcript.is_final and not is_going_on:
+            return None
+        if cut is None and is_going_on:
+            self._finished.add(key)  # of an answer that was cut before there was audio of this item
+            return None
+        self._unsaid.pop(key, None)
+        utterance = Utterance(key, transcript.item_id, transcript.response_id, cut=cut)
+        self._utterances[key] = utterance
+        self._record.reserve(key)
+        return utterance
+
+    async def _all_said(self, utterance: Utterance) -> None:
+        if utterance.cut is not None:
+            await self._finish_cut(utterance, utterance.cut)
+            return
+        utterance.was_asked = True
+        verdict = await self._transcripts.judge("assistant", utterance.text, utterance.item_id)
+        if utterance.key not in self._utterances:
+            return
+        if not verdict.allowed:
+            self._forget(utterance)
+            self._transcripts.take_away("assistant", utterance.item_id)
+            self._on_blocked(utterance.item_id, utterance.response_id)
+            await self._record.place(utterance.key, verdict.event, blocked=verdict)
+            return
+        self._on_allowed(utterance.key)
+        utterance.text = verdict.event.text
+        if utterance.response_id in self._being_cut:
+            return
+        if self._unheard_ms(utterance.response_id) <= 0.0:
+            await self._finish(utterance, utterance.text)
+            return
+        self._transcripts.show("assistant", utterance.text, utterance.item_id, is_final=False)
+        self._when_heard(utterance.response_id, lambda: self._heard(utterance.response_id))
+
+    async def _no_more_of(self, utterance: Utterance, *, was_begun: bool) -> None:
+        if utterance.was_asked:
+            return
+        if was_begun or utterance.cut is not None:
+            await self._all_said(utterance)
+        else:
+            await self._finish(utterance, "", interrupted=True)
+
+    async def _heard(self, response_id: str) -> None:
+        for utterance in self._of(response_id):
+            if utterance.was_asked:
+                await self._finish(utterance, utterance.text)
+
+    # --- being cut --------------------------------------------------------------------------------------------------
+
+    def cut_follows(self, response_ids: set[str]) -> None:
+        """These answers were interrupted just now; nothing of them is whole until `cut`, which follows on the lane."""
+        self._being_cut |= response_ids
+
+    def block_follows(self, blocked: Blocked) -> None:
+        """An item was stopped while it was being said; the `cut` that follows puts it on the record."""
+        self._blocked[blocked.key] = blocked
+
+    async def cut(self, cut: Cut) -> None:
+        """Answers were interrupted: their words end where the caller's hearing of them did."""
+        self._being_cut -= cut.response_ids
+        for response_id in cut.in_flight:
+            self._cut_short.add(response_id)
+        by_key = {item.item_id or item.response_id: item for item in cut.ledger if item.response_id in cut.response_ids}
+        for response_id in cut.response_ids:
+            await self._cut_answer(response_id, by_key, is_in_flight=response_id in cut.in_flight)
+        for key, item in by_key.items():
+            if key not in self._finished:
+                self._unsaid[key] = item  # some vendors send an item's words after all of its audio
+                self._record.reserve_for_a_while(key)
+        while len(self._unsaid) > MAX_UNSAID:
+            del self._unsaid[next(iter(self._unsaid))]
+        await self._record_blocked()
+
+    async def _cut_answer(self, response_id: str, by_key: dict[str, HeardItem], *, is_in_flight: bool) -> None:
+        utterances = self._of(response_id)
+        last_with_audio = max((n for n, u in enumerate(utterances) if u.key in by_key), default=-1)
+        for n, utterance in enumerate(utterances):
+            # One without audio in the ledger: it was heard long ago, or none of it ever came.
+            all_ms = math.inf if n < last_with_audio else 0.0
+            heard = by_key.pop(utterance.key, HeardItem(response_id, utterance.item_id, all_ms, all_ms))
+            heard = utterance.cut or heard
+            if is_in_flight and not utterance.was_asked and utterance.key not in self._blocked:
+                utterance.cut = heard  # the rest of its words is on its way
+            else:
+                await self._finish_cut(utterance, heard)
+
+    async def _finish_cut(self, utterance: Utterance, item: HeardItem) -> None:
+        heard = self._measured(utterance, item)
+        text, blocked = heard.text, self._blocked.get(utterance.key)
+        if blocked is not None and len(text) > len(blocked.allowed_text):
+            text = blocked.allowed_text
+        if text and not utterance.was_asked:
+            verdict = await self._transcripts.judge("assistant", text, utterance.item_id)
+            if not verdict.allowed and blocked is None:
+                self._forget(utterance)
+                self._transcripts.take_away("assistant", utterance.item_id)
+                await self._record.place(utterance.key, verdict.event, blocked=verdict)
+                return
+            text = verdict.event.text if verdict.allowed else ""
+        await self._finish(utterance, text, interrupted=True, heard_by=heard.by)
+
+    def _measured(self, utterance: Utterance, item: HeardItem) -> HeardWords:
+        all_ms = item.received_ms + self._dropped_ms(utterance.key)
+        return words_heard(utterance.text, item.heard_ms, all_ms, self.times.of(utterance.key))
+
+    async def _record_blocked(self) -> None:
+        for blocked in self._blocked.values():
+            self._transcripts.take_away("assistant", blocked.item_id)
+            self._finished.add(blocked.key)
+            await self._record.place(blocked.key, blocked.verdict.event, blocked=blocked.verdict)
+        self._blocked.clear()
+
+    # --- final ------------------------------------------------------------------------------------------------------
+
+    async def _finish(self, utterance: Utterance, text: str, *, interrupted: bool = False, **metadata: str) -> None:
+        if utterance.key not in self._utterances:
+            return
+        self._forget(utterance)
+        text, item_id = text.strip(), utterance.item_id
+        self._transcripts.show("assistant", text, item_id, is_final=True, interrupted=interrupted)
+        self._history.said("assistant", text)
+        if not text:
+            if utterance.key not in self._blocked:
+                self._record.release(utterance.key)
+            return
+        how: dict[str, object] = {"interrupted": True, **metadata} if interrupted else {}
+        await self._record.place(utterance.key, self._transcripts.event("assistant", text, item_id, metadata=how))
+
+    def _of(self, response_id: str) -> list[Utterance]:
+        return [u for u in self._utterances.values() if u.response_id == response_id]
+
+    def _forget(self, utterance: Utterance) -> None:
+        del self._utterances[utterance.key]
+        self._finished.add(utterance.key)
+        self.times.forget(utterance.key)
