@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from roomkit.voice.backends.mock import MockVoiceBackend
     from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
     from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
+    from roomkit.voice.realtime.providers.elevenlabs import ElevenLabsRealtimeProvider
     from roomkit.voice.realtime.providers.gemini import GeminiLiveProvider
     from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
     from roomkit.voice.realtime.providers.xai import XAIRealtimeProvider
@@ -251,6 +252,8 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.voice.realtime.mock
     "MockRealtimeProvider",
     "MockRealtimeTransport",
+    # roomkit.voice.realtime.providers.elevenlabs
+    "ElevenLabsRealtimeProvider",
     # roomkit.voice.realtime.providers.gemini
     "GeminiLiveProvider",
     # roomkit.voice.realtime.providers.openai
@@ -309,6 +312,7 @@ _MODULES: Final = {
     "roomkit.voice.backends.mock": "MockVoiceBackend",
     "roomkit.voice.backends.websocket": "WebSocketRealtimeTransport",
     "roomkit.voice.realtime.mock": "MockRealtimeProvider MockRealtimeTransport",
+    "roomkit.voice.realtime.providers.elevenlabs": "ElevenLabsRealtimeProvider",
     "roomkit.voice.realtime.providers.gemini": "GeminiLiveProvider",
     "roomkit.voice.realtime.providers.openai": "OpenAIRealtimeProvider",
     "roomkit.voice.realtime.providers.xai": "XAIRealtimeProvider",

@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent as SimulatedAgent
+    from roomkit.testing.simulators.elevenlabs.server import ElevenLabsSimulator as ElevenLabsSimulator
     from roomkit.testing.simulators.openai.server import OpenAISimulator as OpenAISimulator
     from roomkit.testing.simulators.openai.session import OpenAISimulatorSession as OpenAISimulatorSession
     from roomkit.testing.simulators.script import Script as Script
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from roomkit.testing.virtual_time import VirtualTimeLoop as VirtualTimeLoop
 
 _HOMES = {
+    "simulators.elevenlabs.agent": ["SimulatedAgent"],
+    "simulators.elevenlabs.server": ["ElevenLabsSimulator"],
     "simulators.openai.server": ["OpenAISimulator"],
     "simulators.openai.session": ["OpenAISimulatorSession"],
     "simulators.script": ["Script"],

@@ -1,0 +1,95 @@
+"""ElevenLabs' two audio messages as text: they are nearly all of the wire, and JSON is most of their cost. Pure.
+
+`chunk_message` builds ``user_audio_chunk``, the one message without a ``type``. `AudioReader` reads ``audio`` events:
+the base64 is taken out before JSON sees the rest, and of events that differ from the last one only in audio and number,
+JSON sees nothing. Whatever looks different is ``None`` here and goes through JSON whole: slower, same meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from pydantic_core import from_json
+
+from roomkit.providers.elevenlabs.alignment import Timed, timed_chars
+from roomkit.providers.openai.audio import decode_base64, encode_base64
+from roomkit.providers.openai.events import Json, object_of, text_of
+
+_KEYS: Final = ('"audio_base_64":"', '"audio_base_64": "')
+"""As written with and without blanks. Inside a JSON string the quotes would be escaped: this is always the key."""
+
+_MAX_HEAD_CHARS: Final = 512
+"""An alignment in front of the audio may be longer: then it is some other shape."""
+
+_TAIL: Final = re.compile(r'(?P<before>"[^{}\[\]]{0,200}"event_id": ?)\d{1,15}(?P<behind>[^\d]{0,200})')
+
+NO_ID: Final = -1
+
+
+class Chunk(NamedTuple):
+    """One ``audio`` event, in the format the agent is set to."""
+
+    audio: bytes
+    event_id: int
+    chars: list[Timed]
+
+
+def chunk_message(audio: bytes) -> str:
+    """The message that carries a piece of the caller's voice, in the format the agent is set to."""
+    return '{"user_audio_chunk":"' + encode_base64(audio) + '"}'
+
+
+def id_of(body: Json) -> int:
+    """An event's number, or `NO_ID`: an integer, though some servers write it as text."""
+    value = body.get("event_id")
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:
+        return int(value)
+    return value if type(value) is int and 0 <= value < 10**15 else NO_ID
+
+
+def chunk_of(body: Json) -> Chunk:
+    """The chunk in an ``audio_event`` that was parsed as JSON.
+
+    Raises:
+        ValueError: Its audio is no base64.
+    """
+    return Chunk(decode_base64(text_of(body, "audio_base_64")), id_of(body), timed_chars(object_of(body, "alignment")))
+
+
+class AudioReader:
+    """Reads audio events, remembering the shape of the last one without an alignment."""
+
+    def __init__(self) -> None:
+        self._head = self._before = self._behind = "nothing read yet"
+
+    def read(self, message: str) -> Chunk | None:
+        """The chunk in ``message``; ``None``: it is something else, or of another shape."""
+        try:
+            if message.startswith(self._head) and message.endswith(self._behind):
+                number_at = message.rfind(self._before, -16 - len(self._before) - len(self._behind))
+                number = message[number_at + len(self._before) : -len(self._behind)]
+                if number_at > 0 and number.isdecimal():
+                    return Chunk(decode_base64(message[len(self._head) : number_at]), int(number), [])
+            return self._learn(message)
+        except ValueError:  # an escape in the audio, or JSON that only looked like it
+            return None
+
+    def _learn(self, message: str) -> Chunk | None:
+        for key in _KEYS:
+            if (key_at := message.find(key, 0, _MAX_HEAD_CHARS)) >= 0:
+                break
+        else:
+            return None
+        begin = key_at + len(key)
+        end = message.find('"', begin)
+        rest = from_json(message[:begin] + message[end:]) if end > begin else None
+        if not isinstance(rest, dict) or rest.get("type") != "audio":
+            return None
+        body = object_of(rest, "audio_event")
+        if body.get("audio_base_64") != "":
+            return None
+        tail = _TAIL.fullmatch(message, end)
+        if tail is not None and not body.get("alignment"):
+            self._head, self._before, self._behind = message[:begin], tail["before"], tail["behind"]
+        return Chunk(decode_base64(message[begin:end]), id_of(body), timed_chars(object_of(body, "alignment")))

@@ -1,0 +1,63 @@
+"""What ElevenLabs' errors, closes and HTTP refusals mean, as data and one pure function.
+
+The vendor's sentences are not passed on: they quote what was sent. Its ``error_type`` and code say enough.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from roomkit.providers.openai.events import Json, text_of
+from roomkit.voice.realtime.provider_events import ProviderFault
+from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
+
+_CHECK_KEY: Final = "check ELEVENLABS_API_KEY, or the api_key given to the provider; residency regions have own keys"
+_CHECK_AGENT: Final = "no such agent: check agent_id, and base_url where the agent lives in another region"
+
+ELEVENLABS_CLOSES: Final = CloseMap(
+    refusing_closes={
+        **REFUSING_CLOSES,
+        1000: "conversation_ended",
+        1002: "protocol_error",
+        3000: "request_error",
+    },
+    status_hints={401: _CHECK_KEY, 403: _CHECK_KEY, 404: _CHECK_AGENT, 422: _CHECK_AGENT},
+)
+"""1000 is the agent hanging up (its ``end_call`` tool, its duration limit): dialling again would be a new call that
+nobody asked for. 3000 is a branch of the agent that does not exist (elevenlabs/packages#626)."""
+
+_ENABLE_OVERRIDE: Final = "enable this override in the agent's security settings, or leave the setting out"
+_SET_VARIABLE: Final = "the agent's prompt needs a variable: pass it in provider_config['dynamic_variables']"
+
+FATAL_TYPES: Final[Mapping[str, str]] = {
+    "override_error": _ENABLE_OVERRIDE,
+    "missing_dynamic_variable": _SET_VARIABLE,
+    "missing_dynamic_variable_transfer": _SET_VARIABLE,
+    "max_duration_exceeded": "the call reached the duration set for the agent",
+    "safety_violation": "the vendor's safety rules ended the conversation",
+}
+_OURS: Final = frozenset({"invalid_message", "value_error", "missing_fields", *FATAL_TYPES})
+"""What was sent is at fault: sending it again changes nothing."""
+
+_RETRYABLE_CODES: Final = frozenset({1011, 1012, 1013})
+_IDENTIFIER: Final = re.compile(r"[\w.-]{1,64}")
+
+UNSUPPORTED_FORMAT: Final = "unsupported_audio_format"
+
+
+def fault_of(error: Json, *, is_open: bool) -> ProviderFault:
+    """An ``error_event`` as a fault.
+
+    Args:
+        error: ``{code, error_type?, message?, …}``, any of it missing or wrong.
+        is_open: The conversation has begun; before that, every error refuses it.
+    """
+    kind = text_of(error, "error_type")
+    code = error.get("code")
+    shown = kind if _IDENTIFIER.fullmatch(kind) else f"error_{code}" if isinstance(code, int) else "unknown_error"
+    retryable = shown not in _OURS and (bool(kind) or code in _RETRYABLE_CODES or not isinstance(code, int))
+    hint = FATAL_TYPES.get(shown)
+    words = f"{shown}: {hint}" if hint else f"the vendor reports {shown}"
+    return ProviderFault(shown, words, is_fatal=hint is not None or not is_open, retryable=retryable)

@@ -1,0 +1,47 @@
+"""The audio formats an agent may be set to, and audio in them to and from PCM16. Pure.
+
+The client cannot choose: the conversation's metadata names both formats, the session resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from roomkit.voice.audio.g711 import ulaw_from_pcm, ulaw_to_pcm
+
+RATES_HZ: Final = (16_000, 8_000, 22_050, 24_000, 44_100, 48_000)
+"""Of PCM; the vendor's default first."""
+
+DEFAULT_NAME: Final = "pcm_16000"
+
+
+def _as_it_is(audio: bytes) -> bytes:
+    return audio
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One audio format.
+
+    Attributes:
+        to_pcm: The vendor's bytes as PCM16 LE mono.
+        from_pcm: PCM16 LE mono as the vendor's bytes.
+        is_pcm: Both leave the bytes alone, but for an odd one.
+    """
+
+    rate_hz: int
+    to_pcm: Callable[[bytes], bytes] = _as_it_is
+    from_pcm: Callable[[bytes], bytes] = _as_it_is
+
+    @property
+    def is_pcm(self) -> bool:
+        """Whether a sample has two bytes."""
+        return self.to_pcm is _as_it_is
+
+
+FORMATS: Final[dict[str, Format]] = {f"pcm_{rate_hz}": Format(rate_hz) for rate_hz in RATES_HZ} | {
+    "ulaw_8000": Format(8_000, ulaw_to_pcm, ulaw_from_pcm)
+}
+"""By the vendor's name."""

@@ -1,0 +1,1 @@
+"""A simulated ElevenLabs Agents server; `roomkit.testing` exports the public names."""

@@ -1,0 +1,149 @@
+"""How the simulated agent speaks: its text, then audio event by audio event, until the caller interrupts. Pure.
+
+What is due later waits in one queue with its loop time. The server assumes that audio is played as it is sent, from
+the first event on: so it knows, as the real one believes to, how much was heard when the caller interrupts.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
+from roomkit.testing.simulators.elevenlabs.sound import alignment_of, bytes_per_ms, in_format
+from roomkit.testing.simulators.sound import tone
+
+WORD_MS: Final = 300
+
+ANSWER_EVENTS: Final = frozenset({"agent_response", "audio", "agent_response_complete", "agent_chat_response_part"})
+"""What an interruption takes back; a tool call or the caller's transcript still comes."""
+
+
+class Emit(Protocol):
+    def __call__(self, type_: str, /, **fields: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the agent is to say.
+
+    Attributes:
+        pcm: PCM16 LE mono at 24 kHz; by default a tone.
+        duration_ms: Of that tone; by default 300 ms a word.
+    """
+
+    text: str
+    pcm: bytes | None = None
+    duration_ms: int | None = None
+    is_realtime: bool = False
+
+
+class Voice:
+    """The agent's answers, one at a time.
+
+    Args:
+        emit: Sends a server event.
+        agent: Its formats and chunks.
+        now_ms: Loop time of the connection.
+
+    Attributes:
+        event_id: The number of the newest turn, whoever took it.
+    """
+
+    def __init__(self, emit: Emit, agent: SimulatedAgent, now_ms: float) -> None:
+        self._emit = emit
+        self._agent = agent
+        self._later: list[tuple[float, int, str, dict[str, Any]]] = []
+        self._later_count = 0
+        self._sent_until_ms = self._played_until_ms = self._plays_from_ms = now_ms
+        self._text = ""
+        self.event_id = 1
+
+    @property
+    def due_ms(self) -> float | None:
+        """Loop time of the next event."""
+        return self._later[0][0] if self._later else None
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether an answer has events to come."""
+        return bool(self._later)
+
+    def next_event(self) -> int:
+        """The number of another turn."""
+        self.event_id += 1
+        return self.event_id
+
+    def emit_at(self, due_ms: float, type_: str, **fields: Any) -> None:
+        """Send an event at a time; events of one time in order."""
+        self._later_count += 1
+        heapq.heappush(self._later, (due_ms, self._later_count, type_, fields))
+
+    def afterwards(self, type_: str, **fields: Any) -> None:
+        """Send an event once the current answer was sent."""
+        self.emit_at(self._sent_until_ms, type_, **fields)
+
+    def wake(self, now_ms: float) -> None:
+        """Send what is due."""
+        self._sent_until_ms = max(self._sent_until_ms, now_ms)
+        while self._later and self._later[0][0] <= now_ms:
+            _, _, type_, fields = heapq.heappop(self._later)
+            self._emit(type_, **fields)
+
+    def speak(self, spoken: Spoken, now_ms: float) -> None:
+        """Say it: all at once, or each chunk when the one before it is heard."""
+        event_id = self.next_event()
+        duration_ms = WORD_MS * max(1, len(spoken.text.split())) if spoken.duration_ms is None else spoken.duration_ms
+        audio = in_format(tone(duration_ms) if spoken.pcm is None else spoken.pcm, self._agent.output_format)
+        begin_ms = max(now_ms, self._sent_until_ms)
+        self._text = spoken.text
+        self._plays_from_ms = begin_ms if begin_ms >= self._played_until_ms else self._played_until_ms
+        length_ms = len(audio) / bytes_per_ms(self._agent.output_format)
+        self._played_until_ms = self._plays_from_ms + length_ms
+        if spoken.text:
+            self.emit_at(begin_ms, "agent_response", agent_response=spoken.text, event_id=event_id)
+        at_ms = begin_ms
+        for offset_ms, chunk in self._chunks(audio):
+            at_ms = begin_ms + offset_ms if spoken.is_realtime else begin_ms
+            self.emit_at(at_ms, "audio", **self._audio(chunk, offset_ms, length_ms, event_id))
+        self._sent_until_ms = at_ms
+        self.emit_at(at_ms, "agent_response_complete", event_id=event_id)
+
+    def write(self, text: str) -> None:
+        """A text-only answer."""
+        event_id = self.next_event()
+        half = len(text) // 2
+        for kind, part in (("start", ""), ("delta", text[:half]), ("delta", text[half:]), ("stop", "")):
+            self.afterwards("agent_chat_response_part", text=part, type=kind, event_id=event_id)
+        self.afterwards("agent_response", agent_response=text, event_id=event_id)
+
+    def interrupt(self, now_ms: float) -> None:
+        """The caller speaks: stop, and say how much was heard, as far as the server believes."""
+        if now_ms >= self._played_until_ms:
+            return
+        self._later = [one for one in self._later if one[2] not in ANSWER_EVENTS]
+        heapq.heapify(self._later)
+        length_ms = self._played_until_ms - self._plays_from_ms
+        heard = max(0.0, now_ms - self._plays_from_ms) / length_ms if length_ms else 0.0
+        self._sent_until_ms = self._played_until_ms = now_ms
+        self._emit("interruption", event_id=self.event_id)
+        if self._text:
+            words = self._text.split()
+            corrected = " ".join(words[: round(len(words) * heard)])
+            fields = {"original_agent_response": self._text, "corrected_agent_response": corrected}
+            self._emit("agent_response_correction", **fields, event_id=self.event_id)
+
+    def _chunks(self, audio: bytes) -> list[tuple[float, bytes]]:
+        size_bytes = int(self._agent.chunk_ms * bytes_per_ms(self._agent.output_format)) // 2 * 2
+        starts = range(0, len(audio), size_bytes)
+        return [(at / bytes_per_ms(self._agent.output_format), audio[at : at + size_bytes]) for at in starts]
+
+    def _audio(self, chunk: bytes, offset_ms: float, length_ms: float, event_id: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {"audio_base_64": base64.b64encode(chunk).decode(), "event_id": event_id}
+        if self._agent.aligns:
+            duration_ms = len(chunk) / bytes_per_ms(self._agent.output_format)
+            end = (offset_ms + duration_ms) / length_ms
+            fields["alignment"] = alignment_of(self._text, offset_ms / length_ms, end, duration_ms)
+        return fields
