@@ -25,6 +25,7 @@ from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import Role
+from roomkit.voice.session.candidates import Entry, candidates_of, led_by
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.live import LiveSessions
@@ -46,7 +47,7 @@ class RealtimeVoiceChannel(ChannelBase):
 
     Args:
         channel_id: Unique in its kit.
-        provider: The model side.
+        provider: The model side; of a list (providers, agents with one) the next serves when one cannot.
         transport: Carries callers.
         system_prompt: The agent's instructions.
         voice: A voice of the provider.
@@ -69,6 +70,7 @@ class RealtimeVoiceChannel(ChannelBase):
         client_grace_ms: How long a client that dropped may take to come back.
         lead_ms: Most agent audio a client may hold ahead of its playback.
         tool_timeout_s: Longest run of one tool.
+        stall_timeout_s: A provider silent for this long while it owes an answer is given up; ``None``: never.
         clock: Time and ids, when there is no kit to take them from.
 
     Raises:
@@ -82,7 +84,7 @@ class RealtimeVoiceChannel(ChannelBase):
         self,
         channel_id: str,
         *,
-        provider: RealtimeVoiceProvider,
+        provider: Entry | Sequence[Entry],
         transport: VoiceBackend,
         system_prompt: str | None = None,
         voice: str | None = None,
@@ -104,12 +106,12 @@ class RealtimeVoiceChannel(ChannelBase):
         client_grace_ms: float = 0.0,
         lead_ms: float = 200.0,
         tool_timeout_s: float = 30.0,
+        stall_timeout_s: float | None = 8.0,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(channel_id)
-        if hold_answers and not provider.profile.holds_answers:
-            raise ConfigError(f"{provider.name} answers by itself; block in ON_TRANSCRIPTION without hold_answers")
-        self.provider = provider
+        self._candidates = candidates_of(provider, hold_answers=hold_answers)
+        self.provider = self._candidates[0].provider
         self.transport = transport
         self._settings = SessionSettings(
             agent=AgentSettings(
@@ -118,6 +120,7 @@ class RealtimeVoiceChannel(ChannelBase):
                 temperature=temperature,
                 catalog=ToolCatalog(tools, tool_handler),
                 provider_config=dict(provider_config or {}),
+                vendor=self.provider.name,
             ),
             tool_handler=tool_handler,
             input_rate_hz=input_sample_rate,
@@ -127,6 +130,7 @@ class RealtimeVoiceChannel(ChannelBase):
             mute_on_tool_call=mute_on_tool_call,
             tool_result_max_length=tool_result_max_length,
             tool_timeout_s=tool_timeout_s,
+            stall_timeout_s=stall_timeout_s,
             transcription_timeout_s=transcription_timeout_s,
             partial_transcripts=partial_transcripts,
             greeting=greeting,
@@ -134,7 +138,9 @@ class RealtimeVoiceChannel(ChannelBase):
             client_grace_ms=client_grace_ms,
             lead_ms=lead_ms,
         )
-        self._agents = VoiceAgents(agents, providers=[provider], hand_over=self.hand_over_to)
+        self._agents = VoiceAgents(
+            agents, providers=[c.provider for c in self._candidates], hand_over=self.hand_over_to
+        )
         self._agents.check(self._settings)
         self._clock = clock
         self._live = LiveSessions(channel_id)
@@ -346,7 +352,7 @@ class RealtimeVoiceChannel(ChannelBase):
         """End every session, then the transport and the provider. Idempotent."""
         await self._live.close()
         await self.transport.close()
-        for provider in (self.provider, *self._agents.providers):
+        for provider in (*(each.provider for each in self._candidates), *self._agents.providers):
             await provider.close()
 
     # --- details --------------------------------------------------------------------------------------------------
@@ -381,7 +387,7 @@ class RealtimeVoiceChannel(ChannelBase):
         )
         return Session(
             view,
-            provider=self._agents.provider_of(agent),
+            provider=led_by(self._agents.provider_of(agent), self._candidates),
             transport=self.transport,
             connection=connection,
             settings=settings,

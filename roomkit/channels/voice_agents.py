@@ -128,6 +128,7 @@ class VoiceAgents:
         own_fits = provider.name == (agent.provider or self._providers[0]).name
         default_fits = provider.name == self._providers[0].name
         settings = AgentSettings(
+            vendor=provider.name,
             system_prompt=_first(agent.system_prompt, default.system_prompt),
             voice=_first(agent.voice if own_fits else None, default.voice if default_fits else None),
             temperature=_first(agent.temperature, default.temperature),

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from roomkit.errors import ConfigError
+from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.settings import SessionSettings
@@ -44,6 +46,52 @@ class Candidate:
             provider_config={**(config.provider_config if is_its_own else {}), **(self.provider_config or {})},
             resume=resume,
         )
+
+
+Entry = RealtimeVoiceProvider | Agent | Candidate
+"""One of those who may serve; of an `Agent` its provider, voice and ``provider_config`` count here."""
+
+
+def candidates_of(provider: Entry | Sequence[Entry], *, hold_answers: bool = False) -> list[Candidate]:
+    """Who may serve, as a channel was told it.
+
+    Args:
+        provider: One entry, or several with the preferred one first.
+        hold_answers: Each must be able to leave a turn unanswered.
+
+    Raises:
+        ConfigError: Nobody, something that cannot serve, or a provider twice.
+    """
+    entries = list(provider) if isinstance(provider, Sequence) else [provider]
+    candidates = [_candidate(entry) for entry in entries]
+    if not candidates:
+        raise ConfigError("provider is a RealtimeVoiceProvider, or a list of at least one")
+    for candidate in candidates:
+        if hold_answers and not candidate.provider.profile.holds_answers:
+            raise ConfigError(f"{candidate.name} answers by itself; block in ON_TRANSCRIPTION without hold_answers")
+    if len({id(candidate.provider) for candidate in candidates}) < len(candidates):
+        raise ConfigError("the same provider object is listed twice: a second attempt on it is made anyway")
+    return candidates
+
+
+def led_by(provider: RealtimeVoiceProvider, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same candidates with this provider first, whether it was among them or not."""
+    own = [each for each in candidates if each.provider is provider] or [Candidate(provider)]
+    return [*own, *(each for each in candidates if each.provider is not provider)]
+
+
+def _candidate(entry: Entry) -> Candidate:
+    match entry:
+        case Candidate():
+            return entry
+        case RealtimeVoiceProvider():
+            return Candidate(entry)
+        case Agent(provider=RealtimeVoiceProvider() as provider):
+            return Candidate(provider, entry.voice, entry.provider_config)
+        case Agent():
+            raise ConfigError(f"agent {entry.name!r} cannot stand in for a provider: it has none of its own")
+        case _:
+            raise ConfigError(f"a {type(entry).__name__} cannot speak for an agent: give a RealtimeVoiceProvider")
 
 
 class Roster:

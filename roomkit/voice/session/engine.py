@@ -25,7 +25,7 @@ from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import LinkLost, Role
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session import messages
-from roomkit.voice.session.candidates import Candidate
+from roomkit.voice.session.candidates import Candidate, candidates_of
 from roomkit.voice.session.client_side import ClientSide
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
@@ -57,20 +57,19 @@ class Session:
 
     Args:
         view: What the application holds; written by this object only.
-        provider: The model side.
+        provider: The model side; of several, the preferred one first.
         transport: Carries the caller.
         connection: The transport's handle of the caller's connection.
         port: The session's door to its room.
         typed: What to do with text the caller typed (it enters the room first, then `inject`).
         reconnect: When to dial a lost provider again.
-        others: Who serves when the provider does not, in this order.
     """
 
     def __init__(
         self,
         view: VoiceSession,
         *,
-        provider: RealtimeVoiceProvider,
+        provider: RealtimeVoiceProvider | Sequence[Candidate],
         transport: VoiceBackend,
         connection: Any,
         settings: SessionSettings,
@@ -78,10 +77,9 @@ class Session:
         clock: Clock,
         typed: Callable[[Session, str], Awaitable[None]],
         reconnect: ReconnectPolicy | None = None,
-        others: Sequence[Candidate] = (),
     ) -> None:
         self._context = context = SessionContext(view, settings, port, clock)
-        self._candidates = [Candidate(provider), *others]
+        self._candidates = candidates_of(provider)
         self._connection = connection
         self._typed = typed
         self._reconnect = reconnect or ReconnectPolicy()

@@ -6,6 +6,7 @@ Not in here: how a new link is opened and switched to (`provider_side`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ class AgentChanges:
     def named(self, settings: SessionSettings) -> dict[str, Any]:
         """The changes as fields of `AgentSettings`.
 
+        Args:
+            settings: What is changed.
+
         Raises:
             ConfigError: A tool that is none.
         """
@@ -57,6 +61,16 @@ def fits_in_place(changed: Mapping[str, Any], profile: Profile) -> bool:
     return wire_names <= profile.reconfigures
 
 
+def for_vendor(settings: SessionSettings, vendor: str) -> SessionSettings:
+    """The settings without what was written for another vendor: its voice, its tools, its own keys."""
+    agent = settings.agent
+    if agent.vendor in (None, vendor):
+        return settings
+    catalog = copy(agent.catalog)
+    catalog.vendor_tools = ()
+    return settings.with_agent(replace(agent, voice=None, provider_config={}, catalog=catalog, vendor=vendor))
+
+
 async def reconfigure(live: Session, changes: AgentChanges, provider: RealtimeVoiceProvider | None = None) -> None:
     """Change the agent: in place where the vendor can, else by a hand-over.
 
@@ -66,8 +80,9 @@ async def reconfigure(live: Session, changes: AgentChanges, provider: RealtimeVo
         ConfigError: The new settings cannot work; nothing was changed.
         ProviderError: The new link could not be opened; the old one stays.
     """
-    changed = changes.named(live.settings)
-    settings = live.settings.with_agent(replace(live.settings.agent, **changed))
+    before = live.settings if provider is None else for_vendor(live.settings, provider.name)
+    changed = changes.named(before)
+    settings = before.with_agent(replace(before.agent, **changed))
     if provider is None and fits_in_place(changed, live.provider.profile):
         live.send(UpdateSession(live.link_config(settings)))
         live.settings = settings
