@@ -105,6 +105,8 @@ class ClientSide:
 
     def send(self, message: messages.Message) -> None:
         """Tell the client; dropped when there is none."""
+        if self._context.recorder is not None:
+            self._context.recorder.told(message)
         if self._link is not None:
             self._link.send_message(message)
 
@@ -117,6 +119,7 @@ class ClientSide:
             self._context.end(EndReason.CLIENT_GONE)
             return
         self._context.view.link_states["client"] = LinkState.RECOVERING
+        self._context.record("link_state", link="client", state=LinkState.RECOVERING)
         self._events.media.detach_client()
         self._grace = asyncio.get_running_loop().call_later(grace_ms / 1000.0, self._context.end, EndReason.CLIENT_GONE)
 
@@ -139,6 +142,7 @@ class ClientSide:
         self._sink, self._link = sink, link
         link.send_message(welcome)
         assert self._events is not None
+        self._context.record("link_state", link="client", state=LinkState.UP)
         self._events.media.attach_client(link)
         self.go_live(self._events)
 

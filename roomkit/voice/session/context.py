@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roomkit._aio import StoppedError, unless
 from roomkit.clock import Clock
@@ -22,6 +22,9 @@ from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.session import messages
 from roomkit.voice.session.lane import Lane
 from roomkit.voice.session.settings import SessionSettings
+
+if TYPE_CHECKING:
+    from roomkit.voice.session.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ class SessionContext:
         tasks: The session's task group while it is ACTIVE.
         tell_client: Sends a control message to the client; the client side puts itself here.
         send: Passes a command to the provider; the provider side puts itself here.
+        recorder: Takes down what happens, while the session is recorded.
     """
 
     def __init__(self, view: VoiceSession, settings: SessionSettings, port: RoomPort, clock: Clock) -> None:
@@ -57,6 +61,7 @@ class SessionContext:
         self.tasks: asyncio.TaskGroup | None = None
         self.tell_client: Callable[[messages.Message], None] = _dropped
         self.send: Callable[[Command], None] = _dropped
+        self.recorder: Recorder | None = None
 
     @property
     def is_over(self) -> bool:
@@ -113,6 +118,11 @@ class SessionContext:
             self.view.provider_session_id = provider_session_id
         if was is not LinkState.DOWN:
             self.tell_client(messages.link_state("provider", state))
+
+    def record(self, kind: str, **fields: Any) -> None:
+        """For the log of the recording, where there is one."""
+        if self.recorder is not None:
+            self.recorder.note(kind, fields)
 
     def report(self, code: str, message: str) -> None:
         """Tell whoever can act on it: the client, and the ON_ERROR hooks."""

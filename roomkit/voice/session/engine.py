@@ -33,6 +33,7 @@ from roomkit.voice.session.handoff import Handoff, Handoffs
 from roomkit.voice.session.inside import CURRENT_SESSION_ID, is_inside
 from roomkit.voice.session.outcome import fail, first_of, is_cancelled
 from roomkit.voice.session.provider_side import ProviderSide, end_reason
+from roomkit.voice.session.recording import SessionRecording
 from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.state import advance
 
@@ -63,6 +64,9 @@ class Session:
         port: The session's door to its room.
         typed: What to do with text the caller typed (it enters the room first, then `inject`).
         reconnect: When to dial a lost provider again.
+
+    Attributes:
+        recording: Starts and stops its recording.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Session:
         self._events: SessionEvents | None = None
         self._provider_side: ProviderSide | None = None
         self._handoffs: Handoffs | None = None
+        self.recording = SessionRecording(context)
         self._can_write = self._can_read = True
 
     # --- what it is -----------------------------------------------------------------------------------------------
@@ -142,6 +147,7 @@ class Session:
         try:
             async with contextlib.AsyncExitStack() as undo:
                 undo.callback(self._closed)
+                undo.push_async_callback(self.recording.close)
                 if replacing is not None:
                     await replacing.ended()  # at once where one of its own hooks or tools starts this one
                 CURRENT_SESSION_ID.set(self.view.id)
@@ -196,6 +202,7 @@ class Session:
         logger.info("session %s is active in room %s", self.view.id, self.view.room_id)
         self.tell_client(messages.session_started(self.view, self.provider.name))
         self._context.lane.put(lambda: self.port.tell(HookTrigger.ON_SESSION_STARTED, SessionEvent(session=self.view)))
+        self.recording.begin(self.events.media)
         self._side.go_live()
         if self.settings.greeting:
             self.send(Speak(self.settings.greeting))

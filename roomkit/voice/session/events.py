@@ -335,6 +335,7 @@ class SessionEvents:
     def _tool_called(self, call: ToolCall) -> None:
         if not self._context.is_over and self.tools.start(call, self.conversation.open_turn()):
             self.conversation.history.called(call.call_id, call.name, call.arguments)
+            self._context.record("tool_call", call_id=call.call_id, name=call.name, arguments=call.arguments)
 
     def _tools_cancelled(self, call_ids: tuple[str, ...]) -> None:
         self.tools.cancel(call_ids)
@@ -343,6 +344,7 @@ class SessionEvents:
 
     def _tool_answered(self, result: ToolResult) -> None:
         self.conversation.history.returned(result.call_id, result.output)
+        self._context.record("tool_result", call_id=result.call_id, name=result.name, output=result.output)
         if self.holds_answers and result.asks:
             self.owes_answer, result = True, replace(result, asks=False)
         self._context.send(result)

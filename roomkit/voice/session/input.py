@@ -17,6 +17,7 @@ from roomkit.voice.realtime.provider import ProviderLink
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
+    from roomkit.voice.session.recorder import Recorder
 
 MAX_HELD_MS = 10_000.0
 """Caller audio kept while no provider link is up: about one long sentence."""
@@ -31,6 +32,9 @@ class InputPath:
     Args:
         rate_hz: What the client's link delivers.
         on_level: Offered a piece of audio about every 100 ms of it; decides by itself whether anybody listens.
+
+    Attributes:
+        tap: Gets what passes the gate, while the session is recorded.
     """
 
     def __init__(self, rate_hz: int, on_level: Callable[[bytes], None]) -> None:
@@ -46,6 +50,12 @@ class InputPath:
         self._held_bytes = 0
         self._dropped_bytes = 0
         self._gated_bytes = 0
+        self.tap: Recorder | None = None
+
+    @property
+    def rate_hz(self) -> int:
+        """What the client's link delivers."""
+        return self._rate_hz
 
     @property
     def dropped_ms(self) -> float:
@@ -83,6 +93,8 @@ class InputPath:
         if self._until_level <= 0:
             self._until_level = self._level_bytes
             self._on_level(pcm)
+        if self.tap is not None:
+            self.tap.caller(pcm, self._rate_hz)
         link = self._link
         if link is None:
             self._hold(pcm)

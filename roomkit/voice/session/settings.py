@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
+from roomkit.models.recording import Recording
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 
 PartialTranscripts = Literal["auto", "always"]
@@ -54,6 +55,7 @@ class SessionSettings:
     greeting: str | None = None
     client_grace_ms: float = 0.0
     lead_ms: float = 200.0
+    recording: Recording | None = None
 
     def __post_init__(self) -> None:
         for rate_hz in (self.input_rate_hz, self.output_rate_hz, self.transport_rate_hz):
@@ -64,8 +66,8 @@ class SessionSettings:
         """These settings with a session's own on top, by top-level key; an explicit ``None`` is kept as such.
 
         Args:
-            metadata: ``system_prompt``, ``voice``, ``temperature``, ``tools``, ``greeting``, ``provider_config``; other
-                keys are the application's.
+            metadata: ``system_prompt``, ``voice``, ``temperature``, ``tools``, ``greeting``, ``provider_config``,
+                ``recording``; other keys are the application's.
 
         Raises:
             ConfigError: A value that cannot work.
@@ -77,7 +79,11 @@ class SessionSettings:
         if not isinstance(vendor, Mapping):
             raise ConfigError("metadata['provider_config'] is a dict of the vendor's settings")
         own["provider_config"] = {**self.agent.provider_config, **vendor}
-        return replace(self, agent=replace(self.agent, **own), greeting=metadata.get("greeting", self.greeting))
+        recording = metadata.get("recording", self.recording)
+        if not isinstance(recording, Recording | None):
+            raise ConfigError("metadata['recording'] is a Recording, or None for none")
+        greeting = metadata.get("greeting", self.greeting)
+        return replace(self, agent=replace(self.agent, **own), greeting=greeting, recording=recording)
 
     def with_agent(self, agent: AgentSettings) -> SessionSettings:
         """The same session with another agent."""
