@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from roomkit.testing.simulators.steps import stall as stall
     from roomkit.testing.simulators.steps import transcribe as transcribe
     from roomkit.testing.simulators.steps import wait as wait
+    from roomkit.testing.simulators.xai.server import XAISimulator as XAISimulator
+    from roomkit.testing.simulators.xai.session import XAISimulatorSession as XAISimulatorSession
     from roomkit.testing.virtual_time import VirtualClock as VirtualClock
     from roomkit.testing.virtual_time import VirtualTimeLoop as VirtualTimeLoop
 
@@ -41,6 +43,8 @@ _HOMES = {
         "ANYTHING", "Step", "call_tool", "drop", "error", "expect", "expect_tool_result", "hear", "loop", "raw",
         "say", "stall", "transcribe", "wait",
     ],
+    "simulators.xai.server": ["XAISimulator"],
+    "simulators.xai.session": ["XAISimulatorSession"],
     "virtual_time": ["VirtualClock", "VirtualTimeLoop"],
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

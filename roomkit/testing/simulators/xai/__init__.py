@@ -1,0 +1,1 @@
+"""xAI's voice agent server, played from a script: OpenAI's simulated server with what xAI does otherwise."""
