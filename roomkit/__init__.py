@@ -88,9 +88,11 @@ if TYPE_CHECKING:
     from roomkit.models.room import Room, RoomTimers
     from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
     from roomkit.models.tool_call import Tool, ToolCallEvent
+    from roomkit.models.usage import Usage
     from roomkit.models.voice import (
         AudioLevelEvent,
         BargeInEvent,
+        BudgetEvent,
         DtmfEvent,
         ErrorEvent,
         SessionEvent,
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from roomkit.store.memory import MemoryStore
     from roomkit.store.postgresql import PostgreSQLStore
     from roomkit.store.sqlite import SQLiteStore
+    from roomkit.telemetry.prices import Price, PriceTable
     from roomkit.voice.backends.mock import MockVoiceBackend
     from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
     from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
@@ -111,6 +114,7 @@ if TYPE_CHECKING:
     from roomkit.voice.realtime.providers.gemini import GeminiLiveProvider
     from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
     from roomkit.voice.realtime.providers.xai import XAIRealtimeProvider
+    from roomkit.voice.session.budget import Budget
 
 __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.kit
@@ -200,9 +204,12 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "LinkState",
     "SessionState",
     "VoiceSession",
+    # roomkit.models.usage
+    "Usage",
     # roomkit.models.voice
     "AudioLevelEvent",
     "BargeInEvent",
+    "BudgetEvent",
     "DtmfEvent",
     "ErrorEvent",
     "SessionEvent",
@@ -223,6 +230,11 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "RoomLocks",
     "StreamingTextModel",
     "TextModel",
+    # roomkit.telemetry.prices
+    "Price",
+    "PriceTable",
+    # roomkit.voice.session.budget
+    "Budget",
     # roomkit.store.base
     "ConversationStore",
     # roomkit.store.memory
@@ -290,14 +302,17 @@ _MODULES: Final = {
     "roomkit.models.generation": "GenerationEvent PartialReply",
     "roomkit.models.framework": "EphemeralEvent FrameworkEvent",
     "roomkit.models.session": "EndReason LinkState SessionState VoiceSession",
+    "roomkit.models.usage": "Usage",
     "roomkit.models.voice": (
-        "AudioLevelEvent BargeInEvent DtmfEvent ErrorEvent SessionEvent SpeechEvent TextInjectedEvent "
+        "AudioLevelEvent BargeInEvent BudgetEvent DtmfEvent ErrorEvent SessionEvent SpeechEvent TextInjectedEvent "
         "TranscriptionEvent TurnEvent "
     ),
     "roomkit.core.ports": (
         "Channel ChannelHost IdentityChallenge IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall "
         "PartialViewer RoomLocks StreamingTextModel TextModel "
     ),
+    "roomkit.telemetry.prices": "Price PriceTable",
+    "roomkit.voice.session.budget": "Budget",
     "roomkit.store.base": "ConversationStore",
     "roomkit.store.memory": "MemoryStore",
     "roomkit.store.postgresql": "PostgreSQLStore",

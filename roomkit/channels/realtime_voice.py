@@ -20,11 +20,14 @@ from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
 from roomkit.models.session import EndReason, VoiceSession
+from roomkit.models.usage import Usage
+from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.backends.base import VoiceBackend
 from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import Role
+from roomkit.voice.session.budget import Budget
 from roomkit.voice.session.candidates import Entry, candidates_of, led_by
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.inside import is_inside
@@ -71,6 +74,8 @@ class RealtimeVoiceChannel(ChannelBase):
         lead_ms: Most agent audio a client may hold ahead of its playback.
         tool_timeout_s: Longest run of one tool.
         stall_timeout_s: A provider silent for this long while it owes an answer is given up; ``None``: never.
+        prices: What vendors charge; default: the table that ships, which knows few.
+        budget: How much a session may use; ``metadata["budget"]`` overrides it.
         clock: Time and ids, when there is no kit to take them from.
 
     Raises:
@@ -107,6 +112,8 @@ class RealtimeVoiceChannel(ChannelBase):
         lead_ms: float = 200.0,
         tool_timeout_s: float = 30.0,
         stall_timeout_s: float | None = 8.0,
+        prices: PriceTable | None = None,
+        budget: Budget | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(channel_id)
@@ -137,6 +144,8 @@ class RealtimeVoiceChannel(ChannelBase):
             hold_answers=hold_answers,
             client_grace_ms=client_grace_ms,
             lead_ms=lead_ms,
+            prices=prices,
+            budget=budget,
         )
         self._agents = VoiceAgents(
             agents, providers=[c.provider for c in self._candidates], hand_over=self.hand_over_to
@@ -254,6 +263,17 @@ class RealtimeVoiceChannel(ChannelBase):
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
         """The room's sessions on this channel, oldest first."""
         return [live.view for live in self._live.of_room(room_id)]
+
+    def usage(self, session: VoiceSession | str) -> Usage:
+        """What a session has used so far; of one that is over, held by the caller, all it used.
+
+        Raises:
+            NotFoundError: An id of a session that is over.
+        """
+        live = self._live.find(session)
+        if live is not None and live.is_live:
+            live.events.account.settle()
+        return session.usage if isinstance(session, VoiceSession) else self._live.get(session).view.usage
 
     async def wait_idle(self, room_id: str, timeout: float = 15) -> None:
         """Return when no agent of the room is answering or being heard.

@@ -63,6 +63,11 @@ class RealtimeVoiceProvider(ABC):
         """The profile's name."""
         return self.profile.name
 
+    @property
+    def model(self) -> str | None:
+        """The vendor's name of the model that serves, for prices; ``None`` where it is not known here."""
+        return None
+
     @cached_property
     def breaker(self) -> CircuitBreaker:
         """Whether dialling is worth it, as all sessions found it; assign another one to change its policy."""

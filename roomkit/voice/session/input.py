@@ -34,6 +34,7 @@ class InputPath:
         on_level: Offered a piece of audio about every 100 ms of it; decides by itself whether anybody listens.
 
     Attributes:
+        sent_bytes: Audio handed to provider links so far, at their rates.
         tap: Gets what passes the gate, while the session is recorded.
     """
 
@@ -50,6 +51,7 @@ class InputPath:
         self._held_bytes = 0
         self._dropped_bytes = 0
         self._gated_bytes = 0
+        self.sent_bytes = 0
         self.tap: Recorder | None = None
 
     @property
@@ -102,6 +104,7 @@ class InputPath:
         if self._resampler is not None:
             pcm = self._resampler.feed(pcm)
         if pcm:
+            self.sent_bytes += len(pcm)
             link.send(SendAudio(pcm))
 
     def attach(self, link: ProviderLink, rate_hz: int) -> None:
@@ -118,6 +121,7 @@ class InputPath:
         for pcm in held:
             piece = self._resampler.feed(pcm) if self._resampler is not None else pcm
             if piece:
+                self.sent_bytes += len(piece)
                 link.send(SendAudio(piece))
 
     def detach(self) -> None:

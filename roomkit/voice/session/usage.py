@@ -22,6 +22,9 @@ from roomkit.telemetry.usage import USAGE_KEY
 from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.media import Media
 
+WORTH_STORING_S = 1.0
+"""Less of a link, or of audio on it, that cost nothing known is not worth an entry in a room's timeline."""
+
 
 @dataclass(slots=True)
 class _Reading:
@@ -128,8 +131,9 @@ class Account:
         """What was used since the agent's last words, as an event that nobody is shown; ``None`` if nothing was."""
         self.link_down()
         rest = self.take_record()
-        if not (rest.counts or rest.known_cost or rest.input_audio_s or rest.output_audio_s):
-            return None  # a moment of an idle link is not worth an entry in the room's timeline
+        seconds = max(rest.connection_s, rest.input_audio_s, rest.output_audio_s)
+        if not rest.counts and not rest.known_cost and seconds < WORTH_STORING_S:
+            return None
         view = self._view
         return RoomEvent(
             id=self._clock.new_id("evt"),
@@ -139,7 +143,12 @@ class Account:
             content=SystemContent(body="the call ended", code="session_ended"),
             visibility="none",
             created_at=self._clock.wall(),
-            metadata={"voice_session_id": view.id, "source": "realtime_voice", USAGE_KEY: rest.as_metadata()},
+            metadata={
+                "voice_session_id": view.id,
+                "source": "realtime_voice",
+                "role": "system",
+                USAGE_KEY: rest.as_metadata(),
+            },
         )
 
     def _add(self, counts: Mapping[str, float]) -> None:
