@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roomkit.errors import RoomKitError
+
+if TYPE_CHECKING:
+    from roomkit.testing.simulators.openai.door import Serving
+    from roomkit.testing.simulators.openai.server import OpenAISimulator
+    from roomkit.testing.simulators.xai.server import XAISimulator
 
 
 @click.group()
@@ -19,31 +26,71 @@ def simulate() -> None:
     """Run a simulated provider that a vendor's own client takes for the real one."""
 
 
+Options = Callable[[Callable[..., None]], Callable[..., None]]
+_OPTIONS: tuple[Options, ...] = (
+    click.option("--log", "is_logging", is_flag=True, help="Print each event, both ways; audio as counts."),
+    click.option("--script", "script_path", type=click.Path(path_type=Path), help="A .json or .toml file of steps."),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65_535), help="0: any free port."),
+)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in _OPTIONS:
+        command = option(command)
+    return command
+
+
 @simulate.command("openai")
-@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65_535), help="0: any free port.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--script", "script_path", type=click.Path(path_type=Path), help="A .json or .toml file of steps.")
-@click.option("--log", "is_logging", is_flag=True, help="Print each event, both ways; audio as counts.")
-def simulate_openai(port: int, host: str, script_path: Path | None, *, is_logging: bool) -> None:
+@_with_options
+def simulate_openai(**options: Any) -> None:
     """The OpenAI Realtime API. Each caller gets the script from its beginning; without one, canned answers."""
     from roomkit.testing.simulators.openai.server import OpenAISimulator
+
+    def hints(server: Serving) -> Iterator[str]:
+        yield f"OpenAI Realtime simulator: {server.url}?model=gpt-realtime-2.1"
+        yield f'OpenAI SDK: AsyncOpenAI(api_key="sk-any", base_url="{server.base_url}")'
+
+    _run(OpenAISimulator, hints, **options)
+
+
+@simulate.command("xai")
+@_with_options
+def simulate_xai(**options: Any) -> None:
+    """The voice agent of xAI (Grok). Each caller gets the script from its beginning; without one, canned answers."""
+    from roomkit.testing.simulators.xai.server import XAISimulator
+
+    def hints(server: Serving) -> Iterator[str]:
+        yield f"xAI voice simulator: {server.url}?model=grok-voice-latest"
+        yield f'RoomKit: XAIRealtimeProvider(api_key="xai-any", base_url="{server.url}")'
+
+    _run(XAISimulator, hints, **options)
+
+
+def _run(
+    simulator: Callable[..., OpenAISimulator | XAISimulator],
+    hints: Callable[[Serving], Iterator[str]],
+    *,
+    port: int,
+    host: str,
+    script_path: Path | None,
+    is_logging: bool,
+) -> None:
     from roomkit.testing.simulators.script import Script
 
     def script() -> Script:
         return Script.load(script_path) if script_path else Script()
 
-    async def run() -> None:
-        async with OpenAISimulator(script, on_log=click.echo if is_logging else None).serve(
-            host=host, port=port
-        ) as server:
-            click.echo(f"OpenAI Realtime simulator: {server.url}?model=gpt-realtime-2.1")
-            click.echo(f'OpenAI SDK: AsyncOpenAI(api_key="sk-any", base_url="{server.base_url}")')
+    async def serve() -> None:
+        async with simulator(script, on_log=click.echo if is_logging else None).serve(host=host, port=port) as server:
+            for hint in hints(server):
+                click.echo(hint)
             click.echo("Stop with Ctrl-C.")
             await asyncio.Event().wait()
 
     try:
         script()  # a script that cannot be read is reported before anyone dials
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(run())
+            asyncio.run(serve())
     except (RoomKitError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem
