@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 EXAMPLE_TIMEOUT_S = 60.0
-SERVERS = frozenset({"support_desk.py"})
+SERVERS = frozenset({"fastapi_providers.py", "support_desk.py"})
 """They go on until they are stopped; `tests/examples` starts, uses and stops them."""
 
 
