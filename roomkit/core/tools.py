@@ -182,7 +182,7 @@ def _by_name(function: Callable[..., Any]) -> Runner:
     return run
 
 
-async def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+async def _call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004 -- a callable object may be async
         return await function(*args, **kwargs)
     result = await asyncio.to_thread(function, *args, **kwargs)
