@@ -1,4 +1,4 @@
-"""Our own ElevenLabs provider plays the scripts the official client plays: in memory (virtual time) and over a socket."""
+"""Our own ElevenLabs provider plays the official client's scripts: in memory (virtual time) and over a socket."""
 
 from __future__ import annotations
 

@@ -47,11 +47,13 @@ class _Answer:
     uncovered_chars: int = 0
     quiet_pings: int = 0
     is_open: bool = True
+    is_flowing: bool = False
+    """Open, begun, and its audio wanted."""
     is_final: bool = False
     is_text_whole: bool = False
     is_cancelled: bool = False
     is_before_turn: bool = False
-    """The caller took a turn since."""
+    """The caller took a turn since; what the agent says next is another answer."""
 
     def __post_init__(self) -> None:
         self.words = WordClock(self.id, self.id)
@@ -63,11 +65,13 @@ class Answers:
     Attributes:
         prefix: Starts every id: answers of two conversations of one call must not be taken for the same.
         text_only: No audio follows the words, so an answer is over with its text.
+        ms_per_byte: Of the agent's audio as PCM16.
     """
 
     def __init__(self) -> None:
         self.prefix = ""
         self.text_only = False
+        self.ms_per_byte = 500.0 / 16_000
         self._count = 0
         self._answer: _Answer | None = None
         self._interrupted: _Answer | None = None
@@ -115,7 +119,16 @@ class Answers:
             events += self._done()
         return events
 
-    def heard(self, pcm: bytes, rate_hz: int, event_id: int, chars: list[Timed]) -> list[ProviderEvent]:
+    def more_of_it(self, pcm: bytes, event_id: int) -> Audio | None:
+        """A chunk without characters of the answer that is being heard: the usual case, and nothing to decide."""
+        answer = self._answer
+        if answer is None or not answer.is_flowing or event_id <= self._interrupted_to or not pcm:
+            return None
+        answer.quiet_pings = 0
+        answer.audio_ms += len(pcm) * self.ms_per_byte
+        return Audio(pcm, answer.id, answer.id)
+
+    def heard(self, pcm: bytes, event_id: int, chars: list[Timed]) -> list[ProviderEvent]:
         """A chunk of the agent's voice came."""
         if 0 <= event_id <= self._interrupted_to:
             return []  # the vendor's own rule: it was on its way when the caller interrupted
@@ -135,7 +148,8 @@ class Answers:
         if chars:
             events += answer.words.feed(chars, answer.audio_ms)
             answer.uncovered_chars -= _weight("".join([char for char, _ in chars]))
-        answer.audio_ms += len(pcm) * 500.0 / rate_hz
+        answer.audio_ms += len(pcm) * self.ms_per_byte
+        answer.is_flowing = True
         if chars and answer.is_text_whole and answer.uncovered_chars <= 0:
             events += self._done()
         return events
@@ -175,6 +189,7 @@ class Answers:
         """What still comes of the open answer is not wanted. The vendor cannot be told, so it is thrown away here."""
         if self._answer is not None and self._answer.is_open:
             self._answer.is_cancelled = True
+            self._answer.is_flowing = False
 
     def _next(self, event_id: int) -> tuple[_Answer, list[ProviderEvent]]:
         events = self._done()
@@ -188,7 +203,7 @@ class Answers:
         answer = self._answer
         if answer is None or not answer.is_open:
             return []
-        answer.is_open, answer.quiet_pings = False, 0
+        answer.is_open, answer.is_flowing, answer.quiet_pings = False, False, 0
         events: list[ProviderEvent] = [*answer.words.flush()]
         if answer.text and not answer.is_final:
             answer.is_final = True

@@ -25,6 +25,7 @@ _MAX_HEAD_CHARS: Final = 512
 _TAIL: Final = re.compile(r'(?P<before>"[^{}\[\]]{0,200}"event_id": ?)\d{1,15}(?P<behind>[^\d]{0,200})')
 
 NO_ID: Final = -1
+_NO_CHARS: Final[list[Timed]] = []
 
 
 class Chunk(NamedTuple):
@@ -61,19 +62,30 @@ class AudioReader:
     """Reads audio events, remembering the shape of the last one without an alignment."""
 
     def __init__(self) -> None:
-        self._head = self._before = self._behind = "nothing read yet"
+        self._head = self._tail = self._before = self._behind = "nothing read yet"
+        self._audio_from = self._tail_chars = 0
+        self._event_id = NO_ID
 
     def read(self, message: str) -> Chunk | None:
         """The chunk in ``message``; ``None``: it is something else, or of another shape."""
         try:
-            if message.startswith(self._head) and message.endswith(self._behind):
-                number_at = message.rfind(self._before, -16 - len(self._before) - len(self._behind))
-                number = message[number_at + len(self._before) : -len(self._behind)]
-                if number_at > 0 and number.isdecimal():
-                    return Chunk(decode_base64(message[len(self._head) : number_at]), int(number), [])
+            if message.startswith(self._head):
+                if message.endswith(self._tail):
+                    return Chunk(decode_base64(message[self._audio_from : -self._tail_chars]), self._event_id, _NO_CHARS)
+                if message.endswith(self._behind):
+                    return self._read_number(message)
             return self._learn(message)
         except ValueError:  # an escape in the audio, or JSON that only looked like it
             return None
+
+    def _read_number(self, message: str) -> Chunk | None:
+        """Of the known shape, but with another number."""
+        number_at = message.rfind(self._before, -16 - len(self._before) - len(self._behind))
+        number = message[number_at + len(self._before) : -len(self._behind)]
+        if number_at < 0 or not (number.isdecimal() and number.isascii()):
+            return self._learn(message)
+        self._remember(message[number_at:], int(number))
+        return Chunk(decode_base64(message[self._audio_from : number_at]), self._event_id, _NO_CHARS)
 
     def _learn(self, message: str) -> Chunk | None:
         for key in _KEYS:
@@ -89,7 +101,13 @@ class AudioReader:
         body = object_of(rest, "audio_event")
         if body.get("audio_base_64") != "":
             return None
-        tail = _TAIL.fullmatch(message, end)
-        if tail is not None and not body.get("alignment"):
-            self._head, self._before, self._behind = message[:begin], tail["before"], tail["behind"]
-        return Chunk(decode_base64(message[begin:end]), id_of(body), timed_chars(object_of(body, "alignment")))
+        event_id = id_of(body)
+        usual = _TAIL.fullmatch(message, end)
+        if usual is not None and not body.get("alignment"):
+            self._head, self._before, self._behind = message[:begin], usual["before"], usual["behind"]
+            self._audio_from = begin
+            self._remember(message[end:], event_id)
+        return Chunk(decode_base64(message[begin:end]), event_id, timed_chars(object_of(body, "alignment")))
+
+    def _remember(self, tail: str, event_id: int) -> None:
+        self._tail, self._tail_chars, self._event_id = tail, len(tail), event_id

@@ -116,11 +116,14 @@ class ElevenLabsDialect:
         return _NOTHING if handler is None else handler(self, event)
 
     def _heard(self, chunk: Chunk) -> Decoded:
-        audio, event_id, chars = chunk
-        pcm = self._whole_samples(audio) if self._output.is_pcm else self._output.to_pcm(audio)
-        if not pcm and not chars:
-            return _NOTHING
-        return Decoded(tuple(self._answers.heard(pcm, self._output.rate_hz, event_id, chars)))
+        pcm, event_id, chars = chunk
+        if not self._output.is_pcm:
+            pcm = self._output.to_pcm(pcm)
+        elif self._odd_byte or len(pcm) & 1:
+            pcm = self._whole_samples(pcm)
+        if chars or not (audio := self._answers.more_of_it(pcm, event_id)):
+            return _told(self._answers.heard(pcm, event_id, chars)) if pcm or chars else _NOTHING
+        return Decoded((audio,))
 
     def _audio(self, event: Json) -> Decoded:
         try:
@@ -150,6 +153,7 @@ class ElevenLabsDialect:
             return Decoded((ProviderFault(UNSUPPORTED_FORMAT, words, is_fatal=True),))
         self._is_open = True
         self._input, self._output = (FORMATS[name] for name in names)
+        self._answers.ms_per_byte = 500.0 / self._output.rate_hz
         conversation_id = text_of(body, "conversation_id")
         self._answers.prefix = self._caller.prefix = f"{conversation_id}/" if conversation_id else ""
         return Decoded((LinkReady(self._input.rate_hz, self._output.rate_hz, conversation_id or None),))

@@ -28,20 +28,16 @@ class Format:
     Attributes:
         to_pcm: The vendor's bytes as PCM16 LE mono.
         from_pcm: PCM16 LE mono as the vendor's bytes.
-        is_pcm: Both leave the bytes alone, but for an odd one.
+        is_pcm: Both leave the bytes alone.
     """
 
     rate_hz: int
     to_pcm: Callable[[bytes], bytes] = _as_it_is
     from_pcm: Callable[[bytes], bytes] = _as_it_is
-
-    @property
-    def is_pcm(self) -> bool:
-        """Whether a sample has two bytes."""
-        return self.to_pcm is _as_it_is
+    is_pcm: bool = True
 
 
 FORMATS: Final[dict[str, Format]] = {f"pcm_{rate_hz}": Format(rate_hz) for rate_hz in RATES_HZ} | {
-    "ulaw_8000": Format(8_000, ulaw_to_pcm, ulaw_from_pcm)
+    "ulaw_8000": Format(8_000, ulaw_to_pcm, ulaw_from_pcm, is_pcm=False)
 }
 """By the vendor's name."""

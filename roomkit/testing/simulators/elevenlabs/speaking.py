@@ -119,6 +119,10 @@ class Voice:
             self.afterwards("agent_chat_response_part", text=part, type=kind, event_id=event_id)
         self.afterwards("agent_response", agent_response=text, event_id=event_id)
 
+    def finish_playing(self) -> None:
+        """Take what was sent for heard: a test has no patience for playback that nobody hears."""
+        self._played_until_ms = self._sent_until_ms
+
     def interrupt(self, now_ms: float) -> None:
         """The caller speaks: stop, and say how much was heard, as far as the server believes."""
         if now_ms >= self._played_until_ms:
