@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent as SimulatedAgent
     from roomkit.testing.simulators.elevenlabs.server import ElevenLabsSimulator as ElevenLabsSimulator
+    from roomkit.testing.simulators.gemini.server import GeminiSimulator as GeminiSimulator
+    from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession as GeminiSimulatorSession
     from roomkit.testing.simulators.openai.server import OpenAISimulator as OpenAISimulator
     from roomkit.testing.simulators.openai.session import OpenAISimulatorSession as OpenAISimulatorSession
     from roomkit.testing.simulators.script import Script as Script
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "simulators.elevenlabs.agent": ["SimulatedAgent"],
     "simulators.elevenlabs.server": ["ElevenLabsSimulator"],
+    "simulators.gemini.server": ["GeminiSimulator"],
+    "simulators.gemini.session": ["GeminiSimulatorSession"],
     "simulators.openai.server": ["OpenAISimulator"],
     "simulators.openai.session": ["OpenAISimulatorSession"],
     "simulators.script": ["Script"],

@@ -1,0 +1,282 @@
+"""One connection to the simulated Gemini Live service: what it does about each client message. Pure.
+
+Messages and the time go in, server messages come out; there is no event loop and no socket. It hangs up where the real
+service does. It says nothing of its own accord: what the model "says" is told it by a script (`director`).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from roomkit.testing.simulators.gemini.answers import Answers
+from roomkit.testing.simulators.gemini.handles import Handles, Saved
+from roomkit.testing.simulators.gemini.hearing import Hearing
+from roomkit.testing.simulators.gemini.reading import Json, Reading
+from roomkit.testing.simulators.gemini.settings import Refused, Settings
+from roomkit.testing.simulators.live import Close, Output
+from roomkit.testing.simulators.openai.response import Call, Speech
+from roomkit.testing.simulators.steps import Turn
+
+SETUP_MS: Final = 10
+"""Until ``setupComplete``: long enough to catch a client that does not wait for it."""
+CONNECTION_LIMIT_MS: Final = 10 * 60 * 1000
+NOTICE_MS: Final = 60 * 1000
+"""``goAway`` comes this long before the end of a connection."""
+SESSION_LIMIT_MS: Final = 15 * 60 * 1000
+"""Of audio, where nothing compresses the context."""
+MAX_REASON_BYTES: Final = 123
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A turn the caller took; the words if they were typed."""
+
+    turn: Turn
+    words: str = ""
+
+
+class GeminiSimulatorSession:
+    """The protocol state of one connection.
+
+    Args:
+        new_id: Makes ids: ``new_id("function-call")``.
+        handles: What earlier connections left behind.
+        is_alpha: The client dialled ``v1alpha``.
+        now_ms: Loop time of the connection.
+        keep_audio: Whether to fill ``caller_audio``.
+
+    Attributes:
+        id: Its name in the log.
+        settings: The set-up; `None` before it came.
+        history: The contents told as ``clientContent``, those of earlier connections included.
+        answers: What the model says.
+        heard: The caller's turns that nobody took note of yet, oldest first.
+        caller_audio: All audio the client sent, at the rate it declared; empty unless it is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        new_id: Callable[[str], str],
+        handles: Handles,
+        is_alpha: bool,
+        now_ms: float,
+        keep_audio: bool = False,
+    ) -> None:
+        self.id = new_id("session")
+        self.is_over = False
+        self.settings: Settings | None = None
+        self.history: list[Json] = []
+        self.heard: deque[Heard] = deque()
+        self.caller_audio = bytearray()
+        self._out: list[Output] = []
+        self._handles = handles
+        self._is_alpha = is_alpha
+        self._keep_audio = keep_audio
+        self._began_ms = self._now_ms = now_ms
+        self._age_ms = 0.0
+        self._later: list[tuple[float, int, Json]] = []
+        self._later_count = 0
+        self._is_ready = False
+        self._has_history = False
+        self._hearing = Hearing()
+        self.answers = Answers(self.emit, new_id, is_async=self._is_async, on_busy=self._on_busy)
+        self._deadlines: list[tuple[float, Callable[[], None]]] = [
+            (now_ms + CONNECTION_LIMIT_MS - NOTICE_MS, self._give_notice),
+            (
+                now_ms + CONNECTION_LIMIT_MS,
+                lambda: self.close(1011, "Deadline expired before operation could complete."),
+            ),
+        ]
+
+    @property
+    def due_ms(self) -> float | None:
+        """Loop time at which `wake` has something to do."""
+        if self.is_over:
+            return None
+        later_ms = self._later[0][0] if self._later else None
+        times_ms = [self.answers.due_ms, later_ms, *(at_ms for at_ms, _ in self._deadlines)]
+        return min((one for one in times_ms if one is not None), default=None)
+
+    def take(self) -> list[Output]:
+        """What is to be sent; empties it."""
+        out, self._out = self._out, []
+        return out
+
+    def receive(self, reading: Reading, now_ms: float) -> bool:
+        """Handle one message of the client. Returns whether it was accepted; if not, the connection is over."""
+        self._now_ms = now_ms
+        if self.is_over:
+            return False
+        try:
+            self._handle(reading)
+        except Refused as refused:
+            self.close(refused.code, str(refused))
+        return not self.is_over
+
+    def wake(self, now_ms: float) -> None:
+        """Do what has become due."""
+        self._now_ms = now_ms
+        while self._later and self._later[0][0] <= now_ms:
+            message = heapq.heappop(self._later)[2]
+            self.emit(message)
+            if "setupComplete" in message:
+                self._is_ready = True
+                self._offer_handle()
+        self.answers.wake(now_ms)
+        for deadline in [one for one in self._deadlines if one[0] <= now_ms]:
+            self._deadlines.remove(deadline)
+            deadline[1]()
+
+    def emit(self, message: Mapping[str, Any]) -> None:
+        """Send a server message."""
+        if not self.is_over:
+            self._out.append(message)
+
+    def emit_at(self, at_ms: float, message: Json) -> None:
+        """Send a server message at a later loop time."""
+        self._later_count += 1
+        heapq.heappush(self._later, (at_ms, self._later_count, message))
+
+    def send_raw(self, message: Mapping[str, Any] | str | bytes) -> None:
+        """Send something that need not be a message."""
+        self._out.append(message)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the connection after what was said so far."""
+        if not self.is_over:
+            self.is_over = True
+            cut = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+            self._out.append(Close(code, cut))
+
+    def answer(self, parts: Sequence[Speech | Call], now_ms: float) -> None:
+        """Say this in answer to the turn that has none."""
+        self.answers.fill(parts, now_ms)
+
+    def transcribes(self) -> bool:
+        """Whether the client wants to read what the caller says."""
+        return self.settings is not None and "inputAudioTranscription" in self.settings.setup
+
+    # --- the client's messages ------------------------------------------------------------------------------------
+
+    def _handle(self, reading: Reading) -> None:
+        if self.settings is None:
+            self._set_up(reading)
+            return
+        if reading.refusal:
+            raise Refused(reading.refusal)
+        if not self._is_ready:
+            raise Refused("A message came before setupComplete.")
+        match reading.kind:
+            case "setup":
+                raise Refused("setup must be the first message, and come once.")
+            case "clientContent":
+                self._client_content(reading.body)
+            case "realtimeInput":
+                self._realtime_input(reading.body)
+            case "toolResponse":
+                self._tool_response(reading.body)
+            case "contextUpdate":
+                self.settings = self.settings.updated(reading.body)
+
+    def _set_up(self, reading: Reading) -> None:
+        if reading.kind and reading.kind != "setup":
+            raise Refused("The first message must be setup.")
+        if reading.refusal:
+            raise Refused(reading.refusal)
+        settings = Settings.read(reading.body, is_alpha=self._is_alpha)
+        handle = settings.setup.get("sessionResumption", {}).get("handle")
+        if handle is not None:
+            saved = self._handles.find(handle, settings.model, self._now_ms)
+            if saved is None:
+                raise Refused("Invalid session resumption handle.")
+            self.history, self._age_ms = [*saved.history], saved.age_ms
+        if "contextWindowCompression" not in settings.setup:
+            ends_ms = self._began_ms + max(0.0, SESSION_LIMIT_MS - self._age_ms)
+            self._deadlines.append((ends_ms, lambda: self.close(1011, "Session duration limit exceeded.")))
+        self._has_history = handle is not None or not settings.waits_for_history
+        self.answers.writes_words = "outputAudioTranscription" in settings.setup
+        self._hearing.settings = settings
+        self.settings = settings
+        self.emit_at(self._now_ms + SETUP_MS, {"setupComplete": {}})
+
+    def _client_content(self, body: Json) -> None:
+        assert self.settings is not None
+        turns: list[Json] = body.get("turns", [])
+        self.settings.check_turns(turns, is_history=not self._has_history)
+        self.history += turns
+        is_complete = body.get("turnComplete", False)
+        if not self._has_history:
+            self._has_history = is_complete
+            return
+        self.answers.interrupt()
+        if is_complete:
+            if words := _words(turns):
+                self.heard.append(Heard("text", words))
+            self.answers.ask()
+
+    def _realtime_input(self, body: Json) -> None:
+        if not self._has_history:
+            raise Refused("The initial history is not complete.")
+        pcm, marks = self._hearing.take(body)
+        if self._keep_audio:
+            self.caller_audio += pcm
+        if "text" in body:
+            self.answers.interrupt()
+            self.heard.append(Heard("text", body["text"]))
+            self.answers.ask()
+        for mark in marks:
+            self._noticed(mark.is_start, mark.turn)
+
+    def _noticed(self, is_start: bool, turn: Turn) -> None:
+        assert self.settings is not None
+        if self.settings.setup.get("explicitVadSignal"):
+            self.emit({"voiceActivity": {"voiceActivityType": "ACTIVITY_START" if is_start else "ACTIVITY_END"}})
+        if not is_start:
+            self.heard.append(Heard(turn))
+            self.answers.ask()
+        elif self.settings.interrupts:
+            self.answers.interrupt()
+
+    def _tool_response(self, body: Json) -> None:
+        for response in body["functionResponses"]:
+            call_id = response.get("id", "")
+            if call_id not in self.answers.call_names:
+                raise Refused(f"No function call has the id '{call_id}'.", code=1008)
+            if not response.get("willContinue"):
+                self.answers.result(call_id, response.get("scheduling", "WHEN_IDLE"))
+
+    # --- by itself ------------------------------------------------------------------------------------------------
+
+    def _is_async(self, name: str) -> bool:
+        return self.settings is not None and self.settings.is_async(name)
+
+    def _on_busy(self, is_busy: bool) -> None:
+        if not is_busy:
+            self._offer_handle()
+        elif self._resumes:
+            self.emit({"sessionResumptionUpdate": {"resumable": False}})
+
+    @property
+    def _resumes(self) -> bool:
+        return self.settings is not None and "sessionResumption" in self.settings.setup
+
+    def _offer_handle(self) -> None:
+        if not self._resumes or self.settings is None:
+            return
+        age_ms = self._age_ms + self._now_ms - self._began_ms
+        handle = self._handles.save(Saved(self.settings.model, tuple(self.history), age_ms, self._now_ms))
+        self.emit({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}})
+
+    def _give_notice(self) -> None:
+        self.emit({"goAway": {"timeLeft": f"{NOTICE_MS // 1000}s"}})
+
+
+def _words(turns: Sequence[Mapping[str, Any]]) -> str:
+    """What the user says in these turns."""
+    parts = (part for turn in turns if turn.get("role", "user") == "user" for part in turn.get("parts", []))
+    return " ".join(part["text"] for part in parts if isinstance(part.get("text"), str))
