@@ -20,7 +20,6 @@ from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
 from roomkit.models.session import EndReason, VoiceSession
-from roomkit.models.usage import Usage
 from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.backends.base import VoiceBackend
 from roomkit.voice.realtime.agent import Agent
@@ -30,10 +29,11 @@ from roomkit.voice.realtime.provider_events import Role
 from roomkit.voice.session.budget import Budget
 from roomkit.voice.session.candidates import Entry, candidates_of, led_by
 from roomkit.voice.session.engine import Session
+from roomkit.voice.session.handoff import Handoff
 from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.live import LiveSessions
 from roomkit.voice.session.reconfigure import AgentChanges, reconfigure
-from roomkit.voice.session.settings import AgentSettings, PartialTranscripts, SessionSettings
+from roomkit.voice.session.settings import AgentSettings, OnLate, PartialTranscripts, SessionSettings
 from roomkit.voice.session.typed import take_typed
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ class RealtimeVoiceChannel(ChannelBase):
             no verdict and no answer.
         client_grace_ms: How long a client that dropped may take to come back.
         lead_ms: Most agent audio a client may hold ahead of its playback.
+        output_guard_ms: Longest that the agent's audio waits for ON_TRANSCRIPTION hooks to judge its words; 0: never.
+        output_guard_on_late: When that was not enough: ``"release"`` lets the audio go and counts it on
+            ``session.late_verdicts``, ``"cut"`` stops the answer.
         tool_timeout_s: Longest run of one tool.
         stall_timeout_s: A provider silent for this long while it owes an answer is given up; ``None``: never.
         prices: What vendors charge; default: the table that ships, which knows few.
@@ -79,7 +82,7 @@ class RealtimeVoiceChannel(ChannelBase):
         clock: Time and ids, when there is no kit to take them from.
 
     Raises:
-        ConfigError: A tool that is none, or a rate that cannot be.
+        ConfigError: A tool that is none, or a rate or a guard that cannot be.
     """
 
     default_type: ClassVar[ChannelType] = ChannelType.REALTIME_VOICE
@@ -110,6 +113,8 @@ class RealtimeVoiceChannel(ChannelBase):
         hold_answers: bool = False,
         client_grace_ms: float = 0.0,
         lead_ms: float = 200.0,
+        output_guard_ms: float = 0.0,
+        output_guard_on_late: OnLate = "release",
         tool_timeout_s: float = 30.0,
         stall_timeout_s: float | None = 8.0,
         prices: PriceTable | None = None,
@@ -144,6 +149,8 @@ class RealtimeVoiceChannel(ChannelBase):
             hold_answers=hold_answers,
             client_grace_ms=client_grace_ms,
             lead_ms=lead_ms,
+            output_guard_ms=output_guard_ms,
+            output_guard_on_late=output_guard_on_late,
             prices=prices,
             budget=budget,
         )
@@ -256,24 +263,12 @@ class RealtimeVoiceChannel(ChannelBase):
             SessionStateError: Another handoff is under way, or agents passed the call around too often in one turn.
         """
         live = self._live.get(session)
-        base = self._settings.overridden_by(live.view.metadata)
-        handoff = self._agents.handoff(self._agents.get(agent), base, live.provider, reason=reason, summary=summary)
+        handoff = self._handoff(live, agent, reason=reason, summary=summary)
         await live.change_agent(handoff, waits=not is_inside(live.view.id) and not is_inside_a_lock())
 
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
         """The room's sessions on this channel, oldest first."""
         return [live.view for live in self._live.of_room(room_id)]
-
-    def usage(self, session: VoiceSession | str) -> Usage:
-        """What a session has used so far; of one that is over, held by the caller, all it used.
-
-        Raises:
-            NotFoundError: An id of a session that is over.
-        """
-        live = self._live.find(session)
-        if live is not None and live.is_live:
-            live.events.account.settle()
-        return session.usage if isinstance(session, VoiceSession) else self._live.get(session).view.usage
 
     async def wait_idle(self, room_id: str, timeout: float = 15) -> None:
         """Return when no agent of the room is answering or being heard.
@@ -323,7 +318,7 @@ class RealtimeVoiceChannel(ChannelBase):
             NotFoundError: The session is over.
         """
         live = self._with_manual_turns(session)
-        live.events.interrupt()
+        live.events.floor.interrupt()
         live.send(BeginInput())
 
     async def end_user_turn(self, session: VoiceSession | str) -> None:
@@ -405,7 +400,7 @@ class RealtimeVoiceChannel(ChannelBase):
             created_at=clock.wall(),
             metadata=metadata,
         )
-        return Session(
+        session = Session(
             view,
             provider=led_by(self._agents.provider_of(agent), self._candidates),
             transport=self.transport,
@@ -415,6 +410,14 @@ class RealtimeVoiceChannel(ChannelBase):
             clock=clock,
             typed=take_typed,
         )
+        if settings.budget is not None and settings.budget.fallback is not None:
+            fallback = self._agents.get(settings.budget.fallback)
+            session.when_degraded(lambda _: self._handoff(session, fallback, reason="the budget is used up"))
+        return session
+
+    def _handoff(self, live: Session, agent: Agent | str, *, reason: str, summary: str = "") -> Handoff:
+        base = self._settings.overridden_by(live.view.metadata)
+        return self._agents.handoff(self._agents.get(agent), base, live.provider, reason=reason, summary=summary)
 
     def _with_manual_turns(self, session: VoiceSession | str) -> Session:
         live = self._live.get(session)

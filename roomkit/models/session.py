@@ -5,6 +5,7 @@ Standard library only: the mocks and the hot path hold these.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -57,9 +58,11 @@ class VoiceSession:
         provider_session_id: The vendor's id of the current provider link, once it is up.
         agent: The name of the `Agent` who serves; ``None`` where the channel has no named agents.
         created_at: Wall time of the start, UTC.
+        late_verdicts: How many of the agent's items were heard, in part, before a hook had judged their words, although
+            ``output_guard_ms`` is set.
         metadata: What ``start_session`` was given, merged with what ``authenticate`` returned.
         link_states: ``{"client": LinkState, "provider": LinkState}``.
-        usage: What it used and what that cost, up to its newest answer; `RealtimeVoiceChannel.usage` has it up to now.
+        meter: Reads ``usage``; the session's own.
     """
 
     id: str
@@ -75,5 +78,12 @@ class VoiceSession:
     link_states: dict[str, LinkState] = field(
         default_factory=lambda: {"client": LinkState.DOWN, "provider": LinkState.DOWN}
     )
-    usage: Usage = field(default_factory=Usage)
+    meter: Callable[[], Usage] = field(default=Usage, repr=False)
+
+    @property
+    def usage(self) -> Usage:
+        """What it used until now, or until it ended, and what that cost; may be asked from any thread."""
+        return self.meter()
+
     provider: str | None = None
+    late_verdicts: int = 0

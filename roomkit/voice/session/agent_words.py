@@ -65,7 +65,7 @@ class AgentWords:
         unheard_ms: Agent audio of a response that was not heard yet.
         dropped_ms: Audio of an item that came after it was cut.
         when_heard: Queues work on the lane for when a response's audio was heard to its end.
-        on_allowed: The hooks let an item's words pass, as final.
+        on_allowed: The hooks let an item's words pass, as final: ``(key, text)``.
         on_blocked: The hooks blocked words: ``(item_id, response_id)``.
     """
 
@@ -79,7 +79,7 @@ class AgentWords:
         unheard_ms: Callable[[str], float],
         dropped_ms: Callable[[str], float],
         when_heard: Callable[[str, Callable[[], Awaitable[None]]], None],
-        on_allowed: Callable[[str], None],
+        on_allowed: Callable[[str, str], None],
         on_blocked: Callable[[str, str], None],
     ) -> None:
         self.times = WordTimes()
@@ -167,11 +167,12 @@ class AgentWords:
             return
         if not verdict.allowed:
             self._forget(utterance)
+            self._blocked.pop(utterance.key, None)  # stopped twice, on record once
             self._transcripts.take_away("assistant", utterance.item_id)
             self._on_blocked(utterance.item_id, utterance.response_id)
             await self._record.place(utterance.key, verdict.event, blocked=verdict)
             return
-        self._on_allowed(utterance.key)
+        self._on_allowed(utterance.key, utterance.text)
         utterance.text = verdict.event.text
         if utterance.response_id in self._being_cut:
             return
@@ -209,8 +210,9 @@ class AgentWords:
         self._being_cut -= cut.response_ids
         for response_id in cut.in_flight:
             self._cut_short.add(response_id)
-        by_key = {item.item_id or item.response_id: item for item in cut.ledger if item.response_id in cut.response_ids}
-        for response_id in cut.response_ids:
+        response_ids = cut.response_ids | {blocked.response_id for blocked in self._blocked.values()}
+        by_key = {item.item_id or item.response_id: item for item in cut.ledger if item.response_id in response_ids}
+        for response_id in response_ids:
             await self._cut_answer(response_id, by_key, is_in_flight=response_id in cut.in_flight)
         for key, item in by_key.items():
             if key not in self._finished:

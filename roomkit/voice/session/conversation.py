@@ -33,7 +33,7 @@ class Conversation:
         dropped_ms: Audio of an item that came after it was cut.
         when_heard: Queues work on the lane for when a response's audio was heard to its end.
         on_allowed: The hooks let the caller's words pass.
-        on_agent_allowed: The hooks let the agent's words of an item pass, as final.
+        on_agent_allowed: The hooks let the agent's words of an item pass, as final: ``(key, text)``.
         on_blocked: The hooks blocked words: ``(role, item_id, response_id)``.
         wake_at: Asks for `publish_due` to run on the lane at this loop time (ms).
         recorded: An event as it is to be stored.
@@ -56,7 +56,7 @@ class Conversation:
         dropped_ms: Callable[[str], float],
         when_heard: Callable[[str, Callable[[], Awaitable[None]]], None],
         on_allowed: Callable[[], None],
-        on_agent_allowed: Callable[[str], None],
+        on_agent_allowed: Callable[[str, str], None],
         on_blocked: Callable[[Role, str, str], None],
         wake_at: Callable[[float], None],
         recorded: Callable[[RoomEvent], RoomEvent],

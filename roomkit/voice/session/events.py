@@ -9,34 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from roomkit.models.enums import HookTrigger
-from roomkit.models.session import EndReason
-from roomkit.models.voice import AudioLevelEvent, BargeInEvent, DtmfEvent, SpeechEvent, TextInjectedEvent, TurnEvent
+from roomkit.models.voice import SpeechEvent, TextInjectedEvent, TurnEvent
 from roomkit.telemetry.prices import shipped_prices
-from roomkit.voice.audio.level import level
-from roomkit.voice.backends.base import (
-    ClientDigit,
-    ClientEvent,
-    ClientGone,
-    ClientGoodbye,
-    ClientInterrupt,
-    ClientMuted,
-    ClientPlayback,
-    ClientText,
-    ClientTurn,
-    TransportLink,
-)
-from roomkit.voice.realtime.commands import (
-    AskForResponse,
-    BeginInput,
-    CommitInput,
-    DeleteItem,
-    InjectText,
-    Speak,
-    ToolResult,
-)
-from roomkit.voice.realtime.profile import TurnPolicy
+from roomkit.voice.backends.base import TransportLink
+from roomkit.voice.realtime.commands import AskForResponse, InjectText, Speak, ToolResult
 from roomkit.voice.realtime.provider_events import (
     Audio,
     InputCommitted,
@@ -59,12 +38,16 @@ from roomkit.voice.realtime.provider_events import (
 from roomkit.voice.session import messages
 from roomkit.voice.session.agent_voice import AgentVoice
 from roomkit.voice.session.budget_keeper import budget_keeper
+from roomkit.voice.session.client_events import ClientEvents
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.conversation import Conversation
+from roomkit.voice.session.floor import Floor
 from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.media import Cut, Media
+from roomkit.voice.session.observers import Observers
+from roomkit.voice.session.output_guard import guard_of
+from roomkit.voice.session.speech import Speeches
 from roomkit.voice.session.tools import ToolCalls
-from roomkit.voice.session.turns import interrupts
 from roomkit.voice.session.usage import Account
 
 
@@ -80,6 +63,7 @@ class SessionEvents:
 
     Attributes:
         owes_answer: The provider was asked for an answer, or makes one unasked, and has not begun it.
+        from_client: Takes what the client says beside its audio, in its order; audio goes to ``media.input.feed``.
         holds_answers: A handoff is under way: the answer to what the tools return is the next agent's.
     """
 
@@ -95,13 +79,11 @@ class SessionEvents:
         self._context = context
         self._lane = lane = context.lane
         self._on_provider_lost = on_provider_lost
-        self._on_client_gone = on_client_gone
-        self._on_typed = on_typed
-        self._policy = TurnPolicy()
         self.owes_answer = False
         self.holds_answers = False
         self._can_read = True
         self._timers: set[asyncio.TimerHandle] = set()
+        self._observers = Observers(context)
         self.voice = AgentVoice(
             context.clock,
             on_speaking=lambda is_speaking: context.tell_client(messages.speaking("assistant", is_speaking)),
@@ -111,9 +93,9 @@ class SessionEvents:
             client,
             context.settings,
             on_first=self.voice.audio_left,
-            on_overflow=lambda: context.report("output_overflow", "the agent's audio ran too far ahead and was cut"),
-            on_input_level=lambda pcm: self._level("input", HookTrigger.ON_INPUT_AUDIO_LEVEL, pcm),
-            on_output_level=lambda pcm: self._level("output", HookTrigger.ON_OUTPUT_AUDIO_LEVEL, pcm),
+            on_overflow=self._overflowed,
+            on_input_level=self._observers.input_level,
+            on_output_level=self._observers.output_level,
         )
         self.account = Account(context.view, context.settings.prices or shipped_prices(), self.media, context.clock)
         self.budget = budget_keeper(context, self)
@@ -127,11 +109,21 @@ class SessionEvents:
             dropped_ms=self.media.output.dropped_ms,
             when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
             on_allowed=self._allowed,
-            on_agent_allowed=lambda key: None,
+            on_agent_allowed=self._agent_allowed,
             on_blocked=self._blocked,
             wake_at=self._wake_at,
             recorded=self.account.recorded,
         )
+        self.floor = Floor(
+            context, self.media, self.voice, self.conversation, self._observers, on_cut=self._answers_were_cut
+        )
+        self._guard = guard_of(
+            context, self.conversation, self.media, on_blocked=self.floor.stop, on_overflow=self._overflowed
+        )
+        self.from_client = ClientEvents(
+            context, self.media, self.voice, self.floor, self._observers, on_gone=on_client_gone, on_typed=on_typed
+        ).take
+        self.speech = Speeches(context, self.conversation.transcripts, heard=self.media.output.heard)
         self.tools = ToolCalls(
             context.view,
             context.port,
@@ -145,7 +137,7 @@ class SessionEvents:
 
     def attach(self, opened: OpenLink) -> None:
         """A provider link is the session's from now on."""
-        self._policy = opened.provider.turn_policy(opened.config)
+        self.floor.policy = opened.provider.turn_policy(opened.config)
         self.account.link_up(opened)
         self.media.attach(opened)
 
@@ -155,17 +147,19 @@ class SessionEvents:
         unfinished = set(self.media.in_flight)
         # An answer of which something was heard is not begun again.
         self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
+        self.speech.link_lost(unfinished, is_heard=self.voice.is_speaking)
         self.media.detach()
         begun = self.media.output.response_ids()
         self._lane.put(lambda: self.conversation.link_lost(begun))
         for response_id in unfinished:
-            self.media.output.when_heard(response_id, self._answer_was_heard)
+            self.media.output.when_heard(response_id, partial(self._answer_was_heard, response_id, is_whole=False))
 
     def permit(self, *, can_write: bool, can_read: bool) -> None:
         """The binding's live permission; holds from the very next frame."""
         self._can_read = can_read
         self.media.stop_input("permission", not can_write)
-        self._after_cut(self.media.stop_output(not can_read))
+        if (cut := self.media.stop_output(not can_read)) is not None:
+            self.floor.was_cut(cut)
 
     def _tell_client(self, message: messages.Message) -> None:
         """Who may not hear the agent does not read it either, but for what was heard when it was cut off."""
@@ -176,6 +170,7 @@ class SessionEvents:
     async def wind_up(self) -> None:
         """The session is over: what was heard is stored."""
         cut = self.media.interrupt(by_provider=True)
+        self._answers_were_cut(cut)
         self.conversation.agent.cut_follows(cut.response_ids)
         self._lane.put(lambda: self.conversation.finish(cut))
         self._lane.put(self._store_rest)
@@ -184,6 +179,7 @@ class SessionEvents:
     def close(self) -> None:
         """Stop every timer."""
         self.media.output.close()
+        self.account.close()
         if self.budget is not None:
             self.budget.close()
         for timer in self._timers:
@@ -191,7 +187,8 @@ class SessionEvents:
         self._timers.clear()
 
     async def quiet(self) -> None:
-        """Return when no answer is being made or heard."""
+        """Return when no answer is being made or heard, and nothing that is to be said waits for a hook."""
+        await self.speech.judged()
         await self.voice.quiet(self.media)
         await self.tools.settled()
         await self._lane.settled()
@@ -210,23 +207,26 @@ class SessionEvents:
                 self.voice.mark("first_transcript")
                 put(lambda: conversation.user_words(event), newest_of=_partial_key(event))
             case Transcript():
+                if self._guard is not None:
+                    self._guard.said(event)
                 put(lambda: conversation.agent_words(event), newest_of=_partial_key(event))
             case SpeechStarted():
                 self._speech_started(event)
             case SpeechStopped():
                 self._speech_stopped(event)
             case InputCommitted(item_id):
-                self.owes_answer = self.owes_answer or self._policy.answers_by_itself
+                self.owes_answer = self.owes_answer or self.floor.policy.answers_by_itself
                 put(lambda: conversation.user_turn(item_id))
             case TranscriptFailed(item_id):
                 put(lambda: conversation.no_user_words(item_id))
             case ResponseStarted(response_id):
+                self.speech.answer_began(response_id)
                 self.owes_answer = False
                 self.media.in_flight.add(response_id)
             case ResponseDone():
                 self._response_done(event)
             case Interrupted():
-                self._barge_in(by_provider=True)
+                self.floor.barge_in(by_provider=True)
             case ToolCall():
                 put(lambda: self._tool_called(event))
             case ToolCallCancelled(call_ids):
@@ -241,14 +241,13 @@ class SessionEvents:
                 pass
 
     def _speech_started(self, event: SpeechStarted) -> None:
-        if interrupts(self._policy, self.media.output.unheard_ms(), is_protected=False):
-            self._barge_in(by_provider=True)
+        self.floor.caller_speaks()
         self._context.tell_client(messages.speaking("user", True))
-        self._observe(HookTrigger.ON_SPEECH_START, SpeechEvent, item_id=event.item_id)
+        self._observers.tell(HookTrigger.ON_SPEECH_START, SpeechEvent, item_id=event.item_id)
 
     def _speech_stopped(self, event: SpeechStopped) -> None:
         self._context.tell_client(messages.speaking("user", False))
-        self._observe(HookTrigger.ON_SPEECH_END, SpeechEvent, item_id=event.item_id)
+        self._observers.tell(HookTrigger.ON_SPEECH_END, SpeechEvent, item_id=event.item_id)
         if event.is_utterance:
             self.voice.new_turn()
             self._lane.put(lambda: self.conversation.user_turn(event.item_id))
@@ -258,43 +257,31 @@ class SessionEvents:
     def _response_done(self, event: ResponseDone) -> None:
         self.media.in_flight.discard(event.response_id)
         self.media.output.forget(event.response_id)
+        if self._guard is not None:
+            self._guard.all_said(event.response_id)
         self.account.answered(event.usage)
         was_begun = event.status == "completed" or event.response_id in self.media.output.response_ids()
         self._lane.put(lambda: self.conversation.response_done(event.response_id, was_begun=was_begun))
-        self.media.output.when_heard(event.response_id, self._answer_was_heard)
+        self.media.output.when_heard(event.response_id, lambda: self._answer_was_heard(event.response_id))
 
     # --- the agent's voice ----------------------------------------------------------------------------------------
 
-    def _answer_was_heard(self) -> None:
+    def _answer_was_heard(self, response_id: str, *, is_whole: bool = True) -> None:
+        self.speech.answer_was_heard(response_id, is_whole=is_whole)
         self.voice.look_again()
         if not self.media.is_busy:
             self.voice.stopped()
 
+    def _answers_were_cut(self, cut: Cut) -> None:
+        self.speech.cut(cut.response_ids, cut.ledger)
+
     def _turn_complete(self, latency: dict[str, float | None]) -> None:
         usage = self.account.take_turn()
-        self._observe(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=latency, usage=usage)
+        self._observers.tell(HookTrigger.ON_TURN_COMPLETE, TurnEvent, latency=latency, usage=usage)
 
     async def _store_rest(self) -> None:
         if (event := self.account.last_record()) is not None:
             await self._context.port.publish(event)
-
-    def _barge_in(self, *, by_provider: bool) -> None:
-        self._after_cut(self.media.interrupt(by_provider=by_provider))
-
-    def _after_cut(self, cut: Cut | None) -> None:
-        if cut is None:
-            return
-        self.voice.look_again()
-        self.voice.stopped()
-        self.conversation.agent.cut_follows(cut.response_ids)
-        self._lane.put(lambda: self.conversation.cut(cut))
-        for response_id in sorted({item.response_id for item in cut.items}):
-            self._observe(HookTrigger.ON_BARGE_IN, BargeInEvent, response_id=response_id, heard_ms=cut.heard_ms)
-
-    def take_floor(self) -> None:
-        """The caller's turn came as text: it cuts what is being said, as a spoken one would."""
-        if self._policy.interrupts:
-            self.interrupt()
 
     def inject(self, text: str, role: Role = "user", *, silent: bool = False, chain_depth: int = 0) -> None:
         """Words that came as text: a turn to be answered aloud, the agent's own to be said, or silent context.
@@ -306,29 +293,25 @@ class SessionEvents:
         if not silent:
             self.conversation.chain_depth = chain_depth
         if not silent and not says:
-            self.take_floor()
+            self.floor.caller_writes()
             self.voice.new_turn()
         self._context.send(Speak(text) if says else InjectText(text, role, silent))
         if not says:  # what is said is remembered when it was heard
             self.conversation.history.typed(role, text)
-        self._observe(HookTrigger.ON_REALTIME_TEXT_INJECTED, TextInjectedEvent, text=text, role=role, silent=silent)
-
-    def interrupt(self) -> None:
-        """Silence the agent because the application or the caller (not their voice) wants so."""
-        if self.media.is_busy:
-            self._barge_in(by_provider=False)
+        self._observers.tell(
+            HookTrigger.ON_REALTIME_TEXT_INJECTED, TextInjectedEvent, text=text, role=role, silent=silent
+        )
 
     def _allowed(self) -> None:
         if self._context.settings.hold_answers:
             self._context.send(AskForResponse())
 
     def _blocked(self, role: Role, item_id: str, response_id: str) -> None:
-        # What the caller may not say must not be answered, what the agent may not say must not be heard.
-        self.interrupt()
-        if role == "assistant":
-            self.media.output.drop(response_id)
-        elif item_id:
-            self._context.send(DeleteItem(item_id))
+        self.floor.block(role, item_id, response_id)
+
+    def _agent_allowed(self, key: str, text: str) -> None:
+        if self._guard is not None:
+            self._guard.allowed(key, text)
 
     # --- tools ----------------------------------------------------------------------------------------------------
 
@@ -353,54 +336,10 @@ class SessionEvents:
         if self._context.settings.mute_on_tool_call or not is_busy:
             self.media.stop_input("tool", is_busy)
 
-    # --- from the client ------------------------------------------------------------------------------------------
-
-    def from_client(self, event: ClientEvent) -> None:
-        """One event, in the client's order; audio goes to ``media.input.feed`` directly."""
-        match event:
-            case ClientPlayback(played_ms, epoch):
-                self._played(played_ms, epoch)
-            case ClientText(text):
-                self.take_floor()
-                self._lane.put(lambda: self._on_typed(text))
-            case ClientMuted(is_muted):
-                self.media.stop_input("client", is_muted)
-            case ClientInterrupt():
-                self.interrupt()
-            case ClientTurn(begins):
-                self._context.send(BeginInput() if begins else CommitInput())
-            case ClientDigit(digit):
-                self._observe(HookTrigger.ON_DTMF, DtmfEvent, digit=digit)
-            case ClientGoodbye():
-                self._context.end(EndReason.CLIENT_ENDED)
-            case ClientGone():
-                self._on_client_gone()
-
-    def _played(self, played_ms: float, epoch: int) -> None:
-        position_ms = self.media.output.reported(played_ms, epoch)
-        if position_ms is not None:
-            self.voice.played_to(position_ms)
-
     # --- details --------------------------------------------------------------------------------------------------
 
-    def _observe(self, trigger: HookTrigger, event: Callable[..., object], **fields: object) -> None:
-        """Start a trigger's observers from the lane; the payload is built only when somebody listens."""
-        context = self._context
-        if context.port.listens(trigger):
-            payload = event(session=context.view, **fields)
-            self._lane.put(lambda: context.port.tell(trigger, payload))
-
-    def _level(self, direction: str, trigger: HookTrigger, pcm: bytes) -> None:
-        if not pcm or not self._context.port.listens(trigger):
-            return
-        rms_dbfs, peak_dbfs = level(pcm)
-        payload = AudioLevelEvent(
-            session=self._context.view,
-            direction="input" if direction == "input" else "output",
-            rms_dbfs=rms_dbfs,
-            peak_dbfs=peak_dbfs,
-        )
-        self._lane.put(lambda: self._context.port.tell(trigger, payload), newest_of=f"level:{direction}")
+    def _overflowed(self) -> None:
+        self._context.report("output_overflow", "the agent's audio ran too far ahead and was cut")
 
     def _wake_at(self, at_ms: float) -> None:
         def wake() -> None:

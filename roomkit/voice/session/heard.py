@@ -77,13 +77,18 @@ def words_heard(text: str, heard_ms: float, received_ms: float, times: Sequence[
     return HeardWords(_beginning(text, len(said) * heard_ms / received_ms), "proportion")
 
 
-def letters_timed_before(times: Sequence[SpokenWords], letter_count: int) -> float:
+def letter_count(text: str) -> int:
+    """How many characters of the text are not white space."""
+    return len(_letters(text))
+
+
+def letters_reach_ms(times: Sequence[SpokenWords], letters: int) -> float:
     """How far into the audio the first letters of a transcript surely reach, in ms: to the last start among them."""
     covered_ms, count = 0.0, 0
     for words in times:
         covered_ms = max(covered_ms, words.start_ms)
         count += len(_letters(words.text))
-        if count > letter_count:
+        if count > letters:
             break
     return covered_ms
 

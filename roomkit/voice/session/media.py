@@ -65,7 +65,7 @@ class Media:
         on_input_level: Callable[[bytes], None],
         on_output_level: Callable[[bytes], None],
     ) -> None:
-        lead_ms = settings.lead_ms if client.lead_ms is None else client.lead_ms
+        self.lead_ms = lead_ms = settings.lead_ms if client.lead_ms is None else client.lead_ms
         self.input = InputPath(client.input_rate_hz, on_input_level)
         self.output = OutputPath(client, lead_ms, on_first=on_first, on_overflow=on_overflow, on_level=on_output_level)
         self.in_flight: set[str] = set()

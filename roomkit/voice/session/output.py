@@ -22,6 +22,7 @@ from roomkit.voice.session.recent import Recent
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
+    from roomkit.voice.session.output_guard import OutputGuard
     from roomkit.voice.session.recorder import Recorder
 
 PIECE_MS = 40.0
@@ -50,6 +51,7 @@ class OutputPath:
 
     Attributes:
         received_bytes: Audio that came from provider links so far, at their rates, heard or not.
+        guard: Keeps audio back until its words were judged, while there is one.
         tap: Gets what leaves for the client, and is told what of it was never heard, while the session is recorded.
     """
 
@@ -81,6 +83,7 @@ class OutputPath:
         self._is_open = self._is_attached = True
         self._overflowed = False
         self.received_bytes = 0
+        self.guard: OutputGuard | None = None
         self.tap: Recorder | None = None
         self._until_level = 0.0
         self._provider_rate_hz = link.output_rate_hz
@@ -124,6 +127,8 @@ class OutputPath:
     def close(self) -> None:
         """Stop the timers and let go of the audio."""
         self._cancel_timers()
+        if self.guard is not None:
+            self.guard.clear()
         self._queue.clear()
         self._waiters.clear()
         self._is_open = False
@@ -143,6 +148,8 @@ class OutputPath:
             return
         duration_ms = len(pcm) * self._ms_per_byte
         item = self._playback.received(audio.response_id, audio.item_id, duration_ms)
+        if self.guard is not None and self.guard.keeps(pcm, duration_ms, item):
+            return
         now_ms = self._now_ms()
         if (
             not self._queue
@@ -151,6 +158,10 @@ class OutputPath:
         ):
             self._send(pcm, duration_ms, item, now_ms)
             return
+        self.release(pcm, duration_ms, item)
+
+    def release(self, pcm: bytes, duration_ms: float, item: PlayedItem) -> None:
+        """Let a piece that was received go on, after those before it: at once, or when its time has come."""
         self._enqueue(pcm, duration_ms, item)
         if self._pump_timer is None:
             self._pump()
@@ -280,6 +291,8 @@ class OutputPath:
             self._dropped_responses.add(item.response_id)
         self._queue.clear()
         self._queued_ms = 0.0
+        if self.guard is not None:
+            self.guard.clear()
         self._waiters.clear()
         self._overflowed = False
         self._lead.cleared()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
 from roomkit.models.recording import Recording
+from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
+from roomkit.voice.session.budget import Budget
 
 PartialTranscripts = Literal["auto", "always"]
+OnLate = Literal["release", "cut"]
+
+
+MAX_GUARD_MS = 10_000.0
+"""Longest `output_guard_ms`: nobody waits longer than this for an answer to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,17 @@ class SessionSettings:
     greeting: str | None = None
     client_grace_ms: float = 0.0
     lead_ms: float = 200.0
+    output_guard_ms: float = 0.0
+    output_guard_on_late: OnLate = "release"
+    prices: PriceTable | None = None
+    budget: Budget | None = None
     recording: Recording | None = None
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.output_guard_ms <= MAX_GUARD_MS:
+            raise ConfigError(f"output_guard_ms is from 0 (off) to {MAX_GUARD_MS:g}, not {self.output_guard_ms}")
+        if self.output_guard_on_late not in get_args(OnLate):
+            raise ConfigError(f'output_guard_on_late is "release" or "cut", not {self.output_guard_on_late!r}')
         for rate_hz in (self.input_rate_hz, self.output_rate_hz, self.transport_rate_hz):
             if rate_hz is not None and not 4_000 <= rate_hz <= 192_000:
                 raise ConfigError(f"a sample rate of {rate_hz} Hz cannot be: 8000, 16000, 24000 and 48000 are usual")
@@ -67,7 +82,7 @@ class SessionSettings:
 
         Args:
             metadata: ``system_prompt``, ``voice``, ``temperature``, ``tools``, ``greeting``, ``provider_config``,
-                ``recording``; other keys are the application's.
+                ``budget``, ``recording``; other keys are the application's.
 
         Raises:
             ConfigError: A value that cannot work.
@@ -79,11 +94,14 @@ class SessionSettings:
         if not isinstance(vendor, Mapping):
             raise ConfigError("metadata['provider_config'] is a dict of the vendor's settings")
         own["provider_config"] = {**self.agent.provider_config, **vendor}
+        budget = metadata.get("budget", self.budget)
+        if not isinstance(budget, Budget | None):
+            raise ConfigError("metadata['budget'] is a Budget, or None for none")
         recording = metadata.get("recording", self.recording)
         if not isinstance(recording, Recording | None):
             raise ConfigError("metadata['recording'] is a Recording, or None for none")
         greeting = metadata.get("greeting", self.greeting)
-        return replace(self, agent=replace(self.agent, **own), greeting=greeting, recording=recording)
+        return replace(self, agent=replace(self.agent, **own), greeting=greeting, budget=budget, recording=recording)
 
     def with_agent(self, agent: AgentSettings) -> SessionSettings:
         """The same session with another agent."""
