@@ -127,9 +127,9 @@ class Handoffs:
             self._context.report("handover_failed", str(error))
 
     async def _switch(self, handoff: Handoff) -> None:
-        config = handoff.settings.link_config(self._context.view.id)
+        now, config = self._side.link_config(self._context.settings), self._side.link_config(handoff.settings)
         provider = self._side.provider
-        if handoff.provider is not provider or not can_become(self._context.link_config(), config, provider.profile):
+        if handoff.provider is not provider or not can_become(now, config, provider.profile):
             await self._side.hand_over(
                 handoff.settings, handoff.provider, when_adopted=lambda: self._introduce(handoff)
             )
