@@ -16,6 +16,7 @@ import click
 from roomkit.errors import RoomKitError
 
 if TYPE_CHECKING:
+    from roomkit.testing.simulators.gemini.server import GeminiSimulator
     from roomkit.testing.simulators.openai.door import Serving
     from roomkit.testing.simulators.openai.server import OpenAISimulator
     from roomkit.testing.simulators.xai.server import XAISimulator
@@ -54,6 +55,19 @@ def simulate_openai(**options: Any) -> None:
     _run(OpenAISimulator, hints, **options)
 
 
+@simulate.command("gemini")
+@_with_options
+def simulate_gemini(**options: Any) -> None:
+    """The Gemini Live API. Each caller gets the script from its beginning; without one, canned answers."""
+    from roomkit.testing.simulators.gemini.server import GeminiSimulator
+
+    def hints(server: Serving) -> Iterator[str]:
+        yield f"Gemini Live simulator: {server.url}"
+        yield f'RoomKit: GeminiLiveProvider(api_key="any", base_url="{server.base_url}")'
+
+    _run(GeminiSimulator, hints, **options)
+
+
 @simulate.command("xai")
 @_with_options
 def simulate_xai(**options: Any) -> None:
@@ -68,7 +82,7 @@ def simulate_xai(**options: Any) -> None:
 
 
 def _run(
-    simulator: Callable[..., OpenAISimulator | XAISimulator],
+    simulator: Callable[..., GeminiSimulator | OpenAISimulator | XAISimulator],
     hints: Callable[[Serving], Iterator[str]],
     *,
     port: int,

@@ -21,6 +21,7 @@ from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
 from roomkit.testing.simulators.live import Close, Connection, HangUp, Send, Socket
+from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
 from roomkit.voice.wires.memory import memory_pair
@@ -33,14 +34,6 @@ PATH: Final = re.compile(
     r"/ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService\.BidiGenerateContent(Constrained)?"
 )
 READ_LIMIT_BYTES: Final = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """A bound port. ``url`` is the WebSocket's, ``base_url`` what clients take that add the path themselves."""
-
-    url: str
-    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
