@@ -207,9 +207,10 @@ class XAIDialect:
         return _maybe(self._caller_words.snapshot(text_of(event, "item_id"), text_of(event, "transcript")))
 
     def _caller_said(self, event: Json) -> Decoded:
+        item_id, words = text_of(event, "item_id"), text_of(event, "transcript")
         if text_of(event, "status") == "in_progress":
-            return self._caller_snapshot(event)
-        return _maybe(self._caller_words.finished(text_of(event, "item_id"), text_of(event, "transcript")))
+            return _maybe(self._caller_words.snapshot(item_id, words, is_whole=True))
+        return _maybe(self._caller_words.finished(item_id, words))
 
     def _caller_unheard(self, event: Json) -> Decoded:
         item_id = text_of(event, "item_id")
@@ -235,13 +236,14 @@ class XAIDialect:
     def _response_created(self, event: Json) -> Decoded:
         response_id = text_of(object_of(event, "response"), "id")
         self._exchange.responses.created(response_id)
-        return Decoded((*self._caller_words.answered(), ResponseStarted(response_id)))
+        return Decoded((*self._caller_words.answer_began(), ResponseStarted(response_id)))
 
     def _response_done(self, event: Json) -> Decoded:
         response = object_of(event, "response")
         response_id = text_of(response, "id") or text_of(event, "response_id")
         status = status_of(response)
-        events: list[ProviderEvent] = [*self._agent_words.response_done(response_id)]
+        events: list[ProviderEvent] = [*self._caller_words.answer_ended()]
+        events += self._agent_words.response_done(response_id)
         if status == "completed":  # the arguments of a cut answer may be half
             events += self._round.called_by(response)
         reason = text_of(object_of(response, "status_details"), "reason")

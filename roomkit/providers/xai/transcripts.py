@@ -7,6 +7,7 @@ words come in pieces: of them, only when each is spoken (`start_ms_of`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +27,9 @@ _MAX_START_S: Final = 86_400
 @dataclass(slots=True)
 class _Snapshot:
     text: str = ""
+    is_whole: bool = False
     is_turn: bool = False
+    is_answered: bool = False
 
 
 class CallerTranscripts:
@@ -36,11 +39,12 @@ class CallerTranscripts:
         self._open: dict[str, _Snapshot] = {}
         self._finished: dict[str, None] = {}  # a dict for its order: the oldest is forgotten first
 
-    def snapshot(self, item_id: str, text: str) -> Transcript | None:
-        """The item's words so far; ``None`` when they are as before, or final already."""
+    def snapshot(self, item_id: str, text: str, *, is_whole: bool = False) -> Transcript | None:
+        """The item's words so far, or whole and maybe still to be corrected; ``None``: no news, or final already."""
         if item_id in self._finished:
             return None
         heard = self._opened(item_id)
+        heard.is_whole |= is_whole
         if not text or text == heard.text:
             return None
         heard.text = text
@@ -59,15 +63,24 @@ class CallerTranscripts:
         self._remember(item_id)
         return Transcript("user", text, is_final=True, item_id=item_id)
 
-    def answered(self) -> list[Transcript]:
-        """Finals for turns that an answer was made to and whose own never came."""
-        due = [(item_id, heard.text) for item_id, heard in self._open.items() if heard.is_turn and heard.text]
-        finals = [self.finished(item_id, text) for item_id, text in due]
-        return [final for final in finals if final is not None]
+    def answer_began(self) -> list[Transcript]:
+        """An answer is made to the turns so far; finals for those whose words were whole."""
+        for heard in self._open.values():
+            heard.is_answered |= heard.is_turn
+        return self._finals(lambda heard: heard.is_answered and heard.is_whole)
+
+    def answer_ended(self) -> list[Transcript]:
+        """An answer is over; finals for the turns that had one and whose own never came."""
+        return self._finals(lambda heard: heard.is_answered)
 
     def abandoned(self, item_id: str) -> None:
         """The item will have no (more) words."""
         self._open.pop(item_id, None)
+
+    def _finals(self, is_due: Callable[[_Snapshot], bool]) -> list[Transcript]:
+        due = [(item_id, heard.text) for item_id, heard in self._open.items() if heard.text and is_due(heard)]
+        finals = [self.finished(item_id, text) for item_id, text in due]
+        return [final for final in finals if final is not None]
 
     def _opened(self, item_id: str) -> _Snapshot:
         if item_id not in self._open and len(self._open) >= _MAX_OPEN:

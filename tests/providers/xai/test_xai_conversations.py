@@ -1,0 +1,65 @@
+"""Written-down conversations with xAI, replayed through the dialect; see `tests.wire.replay`.
+
+They follow the shapes recorded on the real service in July 2026 (`xai_tool_turn` is the sheet's own sequence), but were
+put together by hand. The simulator's tables, which were written from the same evidence, check what we send.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from roomkit.providers.openai.audio import DeltaReader
+from roomkit.providers.xai.dialect import XAIDialect
+from roomkit.testing.simulators.openai.rules import check
+from roomkit.testing.simulators.xai.tables import CLIENT_EVENTS
+from tests.wire.replay import Replay, lines_of, recordings
+
+RECORDINGS = recordings("xai")
+KNOWN_SESSION_KEYS = {"instructions", "voice", "turn_detection", "audio", "tools", "resumption", "reasoning", "replace"}
+
+
+def replay_of(recording: Path) -> Replay:
+    return Replay(XAIDialect(), silence_rate_hz=8_000 if "manual" in recording.stem else 16_000)
+
+
+def test_there_are_recordings() -> None:
+    assert len(RECORDINGS) >= 6
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+def test_a_recorded_conversation_is_understood_and_answered_as_recorded(recording: Path) -> None:
+    replay_of(recording).run(recording)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+def test_xai_would_take_every_message_of_a_recording(recording: Path) -> None:
+    replay = replay_of(recording)
+
+    replay.run(recording)
+
+    events = [json.loads(message) for message in replay.all_sent]
+    assert [check(CLIENT_EVENTS[event["type"]], event, "") for event in events] == [None] * len(events)
+    for session in (event["session"] for event in events if event["type"] == "session.update"):
+        # the server ignores what it does not know, so nobody would tell us of a key in the wrong place
+        assert session.keys() <= KNOWN_SESSION_KEYS
+        assert session["audio"]["input"].keys() <= {"format", "transcription"}
+        assert session["audio"]["output"].keys() <= {"format", "speed"}
+
+
+@pytest.mark.parametrize("blanks", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+def test_every_recorded_audio_delta_is_read_without_json(blanks: tuple[str, str]) -> None:
+    deltas = [
+        line["got"]
+        for recording in RECORDINGS
+        for line in lines_of(recording)
+        if line.get("got", {}).get("type") == "response.output_audio.delta"
+    ]
+
+    assert deltas
+    for delta in deltas:
+        audio = DeltaReader().read(json.dumps(delta, separators=blanks))
+        assert audio is not None
+        assert (audio.response_id, audio.item_id) == (delta["response_id"], delta["item_id"])
