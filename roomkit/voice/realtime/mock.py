@@ -143,6 +143,7 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
                 self._rate_hz or config.input_rate_hz,
                 self._rate_hz or config.output_rate_hz,
                 f"mock-{config.session_id}",
+                is_resumed=config.resume is not None and self._profile.resumes,
             )
         )
         return link
@@ -224,6 +225,10 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
     async def simulate_error(self, session: VoiceSession | str, code: str, message: str) -> None:
         """The vendor reports an error; the link stays."""
         await self._deliver(self._link(session), ProviderFault(code, message))
+
+    async def simulate_event(self, session: VoiceSession | str, event: ProviderEvent) -> None:
+        """Whatever else a vendor may say."""
+        await self._deliver(self._link(session), event)
 
     async def simulate_disconnect(
         self, session: VoiceSession | str, *, code: str = "1006", reason: str = "simulated", retryable: bool = True

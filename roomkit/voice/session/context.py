@@ -116,7 +116,7 @@ class SessionContext:
         was, self.view.link_states["provider"] = self.view.link_states["provider"], state
         if provider_session_id is not None:
             self.view.provider_session_id = provider_session_id
-        if was is not LinkState.DOWN:
+        if was not in (LinkState.DOWN, state):  # a planned change of links is nobody's business
             self.tell_client(messages.link_state("provider", state))
 
     def record(self, kind: str, **fields: Any) -> None:
