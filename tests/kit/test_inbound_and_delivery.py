@@ -308,6 +308,56 @@ async def test_a_message_never_lands_in_a_room_by_guess(party: Party) -> None:
         await party.kit.process_inbound(message("known"))
 
 
+def of_stranger(sender: str, thread: str | None = None) -> InboundMessage:
+    content = TextContent(body="hi")
+    return InboundMessage(channel_id="sms", sender_id=sender, thread_id=thread, content=content)
+
+
+async def room_of(party: Party, message: InboundMessage) -> str:
+    result = await party.kit.process_inbound(message)
+    assert result.event is not None
+    return result.event.room_id
+
+
+async def test_strangers_on_one_channel_never_meet_in_a_room_that_was_opened_for_one_of_them(party: Party) -> None:
+    """R-0005-1."""
+    party.kit.register_channel(WebSocketChannel("sms"))
+
+    ada, bob, ada_again = [await room_of(party, of_stranger(sender)) for sender in ("+1", "+2", "+1")]
+
+    assert ada == ada_again
+    assert bob != ada
+
+
+async def test_first_messages_of_one_sender_that_come_at_once_open_one_room(party: Party) -> None:
+    """R-0005-1."""
+    party.kit.register_channel(WebSocketChannel("sms"))
+
+    rooms = await asyncio.gather(*(room_of(party, of_stranger("+1")) for _ in range(20)))
+
+    assert len(set(rooms)) == 1
+
+
+async def test_who_has_a_room_of_their_own_keeps_to_it_when_the_application_opens_one_for_all(party: Party) -> None:
+    """R-0005-1."""
+    party.kit.register_channel(WebSocketChannel("sms"))
+    own = await room_of(party, of_stranger("+1"))
+    await party.kit.create_room("lobby")
+    await party.kit.attach_channel("lobby", "sms")
+
+    assert await room_of(party, of_stranger("+1")) == own
+    assert await room_of(party, of_stranger("+2")) == "lobby"
+
+
+async def test_another_thread_of_the_same_sender_is_another_room(party: Party) -> None:
+    """R-0005-1."""
+    party.kit.register_channel(WebSocketChannel("sms"))
+
+    first, second, again = [await room_of(party, of_stranger("+1", thread)) for thread in ("t1", "t2", "t1")]
+
+    assert first == again != second
+
+
 async def test_a_message_of_a_thread_opens_its_room_once(party: Party) -> None:
     """R-0005-1."""
     sms = WebSocketChannel("sms")
