@@ -412,7 +412,7 @@ class RealtimeVoiceChannel(ChannelBase):
         )
         if settings.budget is not None and settings.budget.fallback is not None:
             fallback = self._agents.get(settings.budget.fallback)
-            session.when_degraded(lambda _: self._handoff(session, fallback, reason="the budget is used up"))
+            session.when_degraded(lambda: self._handoff(session, fallback, reason="the budget is used up"))
         return session
 
     def _handoff(self, live: Session, agent: Agent | str, *, reason: str, summary: str = "") -> Handoff:

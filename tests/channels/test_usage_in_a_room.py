@@ -1,4 +1,4 @@
-"""Usage seen from outside: the channel, the hooks, the room's total when the calls are over (R-0006-70 to 74)."""
+"""Usage seen from outside: the channel, the hooks, the room's total when the calls are over (R-0006-90 to 94)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 
 from roomkit import Budget, HookTrigger, InboundMessage, Price, PriceTable, RoomKit, TextContent, WebSocketChannel
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.errors import NotFoundError
-from roomkit.models.session import EndReason
+from roomkit.errors import NotFoundError, ProviderRefusedError
+from roomkit.models.session import EndReason, SessionState
 from roomkit.testing import OpenAISimulator, Script, hear, say
 from roomkit.testing.call import tone
 from roomkit.testing.virtual_time import VirtualClock
+from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
 
@@ -84,20 +85,21 @@ async def test_a_room_of_many_events_is_read_to_its_end() -> None:
         assert (await kit.usage("room")).total_tokens == 510
 
 
-async def test_the_channel_says_what_a_call_has_used_up_to_now() -> None:
+async def test_a_call_says_what_it_has_used_up_to_now_and_when_it_is_over_what_it_used() -> None:
     kit, channel = kit_with(MockRealtimeProvider("m"), prices=PriceTable((Price("mock", per_minute=Decimal(6)),)))
     async with kit:
         session = await channel.start_session("room", "ada")
         await asyncio.sleep(30)
 
-        running = channel.usage(session.id)
+        running = session.usage
+        in_a_thread = await asyncio.to_thread(lambda: session.usage)
         await asyncio.sleep(30)
         await channel.end_session(session)
 
-        assert running.cost == Decimal(3)
-        assert channel.usage(session).cost == Decimal(6)
-        with pytest.raises(NotFoundError):
-            channel.usage(session.id)
+        await asyncio.sleep(30)
+
+        assert running.cost == in_a_thread.cost == Decimal(3)
+        assert session.usage.cost == Decimal(6)
 
 
 async def test_a_hook_is_warned_and_a_calls_own_budget_comes_first() -> None:
@@ -153,4 +155,41 @@ async def test_the_callers_audio_is_counted_at_the_rate_the_provider_takes() -> 
         assert isinstance(transport, MockRealtimeTransport)
         await transport.simulate_client_audio(session, tone(1.5, 16_000))
 
-        assert channel.usage(session).input_audio_s == pytest.approx(1.5, abs=0.01)
+        assert session.usage.input_audio_s == pytest.approx(1.5, abs=0.01)
+
+
+async def test_a_used_up_budget_hands_the_call_to_the_fallback_and_the_call_goes_on() -> None:
+    dear, cheap = MockRealtimeProvider("dear"), MockRealtimeProvider("cheap")
+    budget = Budget(max_tokens=10, on_exceeded="degrade", fallback=Agent("frugal", provider=cheap))
+    kit, channel = kit_with(dear, budget=budget)
+    async with kit:
+        session = await channel.start_session("room", "ada")
+        await dear.simulate_response_end(session, usage={"output_text_tokens": 10})
+        await asyncio.sleep(1)
+        await cheap.simulate_response_end(session, usage={"output_text_tokens": 10})
+        await asyncio.sleep(1)
+
+        assert session.state is SessionState.ACTIVE
+        assert session.agent == "frugal"
+        assert session.usage.total_tokens == 20
+
+
+async def test_a_fallback_that_cannot_be_reached_ends_the_call() -> None:
+    dear, cheap = MockRealtimeProvider("dear"), MockRealtimeProvider("cheap")
+    cheap.refuse_with = [ProviderRefusedError("no such account")]
+    budget = Budget(max_tokens=10, on_exceeded="degrade", fallback=Agent("frugal", provider=cheap), farewell="Bye.")
+    kit, channel = kit_with(dear, budget=budget)
+    async with kit:
+        session = await channel.start_session("room", "ada")
+        await dear.simulate_response_end(session, usage={"output_text_tokens": 10})
+        await asyncio.sleep(30)
+
+        assert session.end_reason is EndReason.BUDGET_EXCEEDED
+        assert "speak" in dear.methods()
+
+
+async def test_a_fallback_nobody_knows_is_refused_before_the_call() -> None:
+    kit, channel = kit_with(MockRealtimeProvider(), budget=Budget(max_tokens=1, on_exceeded="degrade", fallback="eve"))
+    async with kit:
+        with pytest.raises(NotFoundError, match="eve"):
+            await channel.start_session("room", "ada")

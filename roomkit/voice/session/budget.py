@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from roomkit.errors import ConfigError
 from roomkit.models.usage import Usage
+from roomkit.voice.realtime.agent import Agent
 
 SHORTEST_LOOK_S = 0.001
 """The account counts whole milliseconds; a timer below that would look at the same amount twice."""
@@ -27,8 +28,10 @@ class Budget:
         max_duration_s: From the moment its provider is connected.
         warn_at: Share of a limit at which ``ON_BUDGET_WARNING`` fires, once a session.
         on_exceeded: ``"end"``: the answer under way is heard, then ``farewell``, then the session ends
-            (``budget_exceeded``).
+            (``budget_exceeded``). ``"degrade"``: ``fallback`` serves from the next turn on, without limits; if it
+            cannot, the session ends.
         farewell: Said by the agent before the end.
+        fallback: Who takes over, for instance an `Agent` with a cheaper provider; or the name of one of the channel's.
 
     Raises:
         ConfigError: No limit at all, or one that cannot be.
@@ -38,8 +41,9 @@ class Budget:
     max_tokens: int | None = None
     max_duration_s: float | None = None
     warn_at: float = 0.8
-    on_exceeded: Literal["end"] = "end"
+    on_exceeded: Literal["end", "degrade"] = "end"
     farewell: str | None = None
+    fallback: Agent | str | None = None
 
     def __post_init__(self) -> None:
         limits = self.limits()
@@ -50,8 +54,10 @@ class Budget:
                 raise ConfigError(f"{name} must be a number above nought")
         if not 0.0 < self.warn_at <= 1.0:
             raise ConfigError("warn_at is a share of the budget: above 0, at most 1")
-        if self.on_exceeded != "end":
-            raise ConfigError('on_exceeded is "end"')
+        if self.on_exceeded not in ("end", "degrade"):
+            raise ConfigError('on_exceeded is "end" or "degrade"')
+        if (self.on_exceeded == "degrade") != (self.fallback is not None):
+            raise ConfigError('on_exceeded="degrade" and a fallback, the agent that takes over, go together')
 
     def limits(self) -> dict[str, Decimal]:
         """The limits that are set, by name."""

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from roomkit.errors import RoomKitError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason
 from roomkit.models.usage import Usage
@@ -121,7 +122,14 @@ class BudgetKeeper:
         if self._context.tasks is None:  # before it was ACTIVE there is nobody to say goodbye to
             self._context.end(EndReason.BUDGET_EXCEEDED)
         else:
-            self._context.start_task(self._say_goodbye(), "budget")
+            self._context.start_task(self._degrade() if self._budget.fallback else self._say_goodbye(), "budget")
+
+    async def _degrade(self) -> None:
+        try:
+            await self._context.degrade()
+        except RoomKitError as error:
+            self._context.report("handover_failed", str(error))
+            await self._say_goodbye()
 
     async def _say_goodbye(self) -> None:
         self._stop_input()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from roomkit._aio import StoppedError, unless
 from roomkit.clock import Clock
 from roomkit.core.ports import RoomPort
-from roomkit.errors import ClientGoneError, SessionStateError
+from roomkit.errors import ClientGoneError, ConfigError, SessionStateError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, VoiceSession
 from roomkit.models.voice import ErrorEvent
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from roomkit.voice.session.recorder import Recorder
 
 logger = logging.getLogger(__name__)
+
+
+async def _nobody() -> None:
+    """Who takes over where no channel knows of agents."""
+    raise ConfigError("only a channel can let another agent take over")
 
 
 def _dropped(_: object) -> None:
@@ -48,6 +53,7 @@ class SessionContext:
         tasks: The session's task group while it is ACTIVE.
         tell_client: Sends a control message to the client; the client side puts itself here.
         send: Passes a command to the provider; the provider side puts itself here.
+        degrade: Lets the budget's fallback serve from the next turn on; the session puts this here.
         recorder: Takes down what happens, while the session is recorded.
     """
 
@@ -61,6 +67,7 @@ class SessionContext:
         self.tasks: asyncio.TaskGroup | None = None
         self.tell_client: Callable[[messages.Message], None] = _dropped
         self.send: Callable[[Command], None] = _dropped
+        self.degrade: Callable[[], Awaitable[None]] = _nobody
         self.recorder: Recorder | None = None
 
     @property

@@ -308,6 +308,14 @@ class Session:
         else:
             self._context.start_task(self._handoffs.carry_out_or_report(handoff), "handoff")
 
+    def when_degraded(self, handoff: Callable[[], Handoff]) -> None:
+        """What is to happen for the fallback of its budget to serve."""
+
+        async def degrade() -> None:
+            await self.change_agent(handoff())
+
+        self._context.degrade = degrade
+
     def _provider_lost(self, lost: LinkLost) -> None:
         self._side.lost(lost)
 

@@ -7,6 +7,7 @@ is added once to the turn and once to the record that is next to be stored.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -43,11 +44,12 @@ class Account:
     """The usage of one session.
 
     Args:
-        view: Shows the total as ``usage``.
+        view: Shows the total as ``usage``, up to the moment it is asked.
         prices: What vendors charge.
         media: Counts the audio that went to and came from the provider.
 
     Attributes:
+        total: Everything up to the last link or answer; `settle` first for up to now.
         answer_count: Answers the vendor has finished.
         on_change: Called after anything was added.
     """
@@ -57,21 +59,18 @@ class Account:
         self._prices = prices
         self._media = media
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._link: _Reading | None = None
         self._began_ms: float | None = None
-        self._turn = self._unstored = view.usage = Usage(currency=prices.currency)
+        self.total = self._turn = self._unstored = Usage(currency=prices.currency)
+        view.meter = self._until_now
         self.answer_count = 0
         self.on_change: Callable[[], None] = lambda: None
 
     @property
-    def total(self) -> Usage:
-        """Everything so far, up to the last link or answer; `settle` first for up to now."""
-        return self._view.usage
-
-    @property
     def elapsed_s(self) -> float:
         """Seconds since the first link was up."""
-        return 0.0 if self._began_ms is None else (self._clock.now_ms() - self._began_ms) / 1000.0
+        return 0.0 if self._began_ms is None else (self._now_ms() - self._began_ms) / 1000.0
 
     @property
     def cost_per_s(self) -> Decimal:
@@ -81,7 +80,7 @@ class Account:
     def link_up(self, opened: OpenLink) -> None:
         """What is used from now on is used on this link. To be told before it is given any audio."""
         self.link_down()
-        provider, now_ms = opened.provider, self._clock.now_ms()
+        provider, now_ms = opened.provider, self._now_ms()
         if self._began_ms is None:
             self._began_ms = now_ms
         self._link = _Reading(
@@ -104,6 +103,7 @@ class Account:
         """The vendor finished an answer and counted this; what cannot be a count is left out."""
         self.answer_count += 1
         self._add(counted(usage))
+        self.on_change()
 
     def settle(self) -> None:
         """Account for the link's time and audio up to now."""
@@ -151,26 +151,40 @@ class Account:
             },
         )
 
+    def close(self) -> None:
+        """The session is over: what it used stays to be asked, and nothing else of it is held."""
+        self.link_down()
+        total = self.total
+        self._view.meter = lambda: total
+
     def _add(self, counts: Mapping[str, float]) -> None:
         if (link := self._link) is None:
             return
-        elapsed_ms = int(self._clock.now_ms() - link.at_ms)  # whole: what is cut off is read next time
-        sent_bytes, received_bytes = self._media.input.sent_bytes, self._media.output.received_bytes
-        cost, unpriced = cost_of(link.price, counts, elapsed_ms / 1000.0, link.name)
-        added = Usage(
+        added = self._used_on(link, counts)
+        link.at_ms += added.connection_s * 1000.0
+        link.sent_bytes, link.received_bytes = self._media.input.sent_bytes, self._media.output.received_bytes
+        if not added.is_empty:
+            self.total += added
+            self._turn += added
+            self._unstored += added
+            self.on_change()
+
+    def _used_on(self, link: _Reading, counts: Mapping[str, float]) -> Usage:
+        """What was used on a link since it was accounted for, and these counts."""
+        connection_s = int(self._now_ms() - link.at_ms) / 1000.0  # whole ms: what is cut off is read next time
+        cost, unpriced = cost_of(link.price, counts, connection_s, link.name)
+        return Usage(
             counts,
-            (sent_bytes - link.sent_bytes) / 2 / link.input_rate_hz,
-            (received_bytes - link.received_bytes) / 2 / link.output_rate_hz,
-            elapsed_ms / 1000.0,
+            (self._media.input.sent_bytes - link.sent_bytes) / 2 / link.input_rate_hz,
+            (self._media.output.received_bytes - link.received_bytes) / 2 / link.output_rate_hz,
+            connection_s,
             cost,
             self._prices.currency,
             unpriced,
         )
-        link.at_ms += elapsed_ms
-        link.sent_bytes, link.received_bytes = sent_bytes, received_bytes
-        if not added.is_empty:
-            self._view.usage += added
-            self._turn += added
-            self._unstored += added
-        if not added.is_empty or counts:
-            self.on_change()
+
+    def _until_now(self) -> Usage:
+        return self.total if (link := self._link) is None else self.total + self._used_on(link, {})
+
+    def _now_ms(self) -> float:
+        return self._loop.time() * 1000.0  # the clock's own time, but for any thread to read

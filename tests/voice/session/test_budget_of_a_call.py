@@ -1,4 +1,4 @@
-"""A call with a budget: one warning, a polite end, never later than promised (RFC 0006, R-0006-73, 74)."""
+"""A call with a budget: one warning, a polite end, never later than promised (RFC 0006, R-0006-93, 94)."""
 
 from __future__ import annotations
 
@@ -226,6 +226,8 @@ async def test_a_cost_that_is_not_known_is_said_once_and_the_call_goes_on(caplog
         {"max_tokens": 5, "warn_at": 1.5},
         {"max_tokens": 5, "warn_at": math.nan},
         {"max_tokens": 5, "on_exceeded": "explode"},
+        {"max_tokens": 5, "on_exceeded": "degrade"},
+        {"max_tokens": 5, "fallback": "frugal"},
     ],
 )
 def test_a_budget_that_cannot_be_kept_is_refused(limits: Any) -> None:

@@ -1,4 +1,4 @@
-"""What one call used, on mocks and virtual time (RFC 0006, R-0006-70 to 72)."""
+"""What one call used, on mocks and virtual time (RFC 0006, R-0006-90 to 92)."""
 
 from __future__ import annotations
 
