@@ -119,6 +119,22 @@ class TextInjectedEvent(VoiceEvent):
     silent: bool
 
 
+class SpokenTextEvent(TextInjectedEvent):
+    """A text that is spoken word for word; the payload of BEFORE_TTS and AFTER_TTS.
+
+    Attributes:
+        voice: The voice asked for; ``None``: the provider's own.
+        duration_ms: AFTER_TTS: how much of it was heard.
+        interrupted: AFTER_TTS: whether it was cut before its end.
+    """
+
+    role: str = "assistant"
+    silent: bool = False
+    voice: str | None = None
+    duration_ms: float | None = None
+    interrupted: bool = False
+
+
 class TurnEvent(VoiceEvent):
     """A turn is complete; ``latency`` in ms by stage, ``None`` where a stage did not happen.
 

@@ -40,7 +40,7 @@ from roomkit.voice.realtime.commands import (
     TruncateOutput,
     UpdateSession,
 )
-from roomkit.voice.realtime.provider import ProviderSink
+from roomkit.voice.realtime.provider import ProviderSink, SpeechGate
 from roomkit.voice.realtime.provider_events import (
     ProviderEvent,
     ProviderFault,
@@ -218,7 +218,7 @@ class CascadeLink:
         self.emit(ResponseStarted(response_id))
         voice = Voice(
             self.emit, self._history, tts=self._parts.tts, clock=self._parts.clock,
-            response_id=response_id, item_id=self._parts.clock.new_id("item"),
+            response_id=response_id, item_id=self._parts.clock.new_id("item"), gate=self._gate_of(owed),
         )  # fmt: skip
         status: ResponseStatus = "failed"
         try:
@@ -237,6 +237,10 @@ class CascadeLink:
         finally:
             voice.finish()
             self.emit(ResponseDone(response_id, status))
+
+    def _gate_of(self, owed: _Owed) -> SpeechGate | None:
+        """Who judges the sentences of an answer; a `Speak` was judged by who sent it."""
+        return self._sink if isinstance(self._sink, SpeechGate) and not isinstance(owed, Speak) else None
 
     def _pieces(self, owed: _Owed) -> AsyncGenerator[Piece, None]:
         if isinstance(owed, Speak):

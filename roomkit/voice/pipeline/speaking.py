@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from roomkit.clock import Clock
 from roomkit.voice.pipeline.history import History
+from roomkit.voice.realtime.provider import SpeechGate
 from roomkit.voice.realtime.provider_events import Audio, ProviderEvent, Transcript
 from roomkit.voice.tts.base import TextToSpeech
 from roomkit.voice.vad.base import BYTES_PER_SAMPLE
@@ -26,11 +27,12 @@ class Voice:
     Args:
         emit: Takes the events.
         history: Holds what was said.
+        gate: Judges each sentence before it is spoken; ``None``: that was done.
     """
 
     def __init__(
         self, emit: Callable[[ProviderEvent], None], history: History, *, tts: TextToSpeech, clock: Clock,
-        response_id: str, item_id: str,
+        response_id: str, item_id: str, gate: SpeechGate | None = None,
     ) -> None:  # fmt: skip
         self._emit = emit
         self._history = history
@@ -38,15 +40,22 @@ class Voice:
         self._clock = clock
         self._response_id = response_id
         self._item_id = item_id
+        self._gate = gate
         self._spoken = history.speak(item_id)
         self._began_ms: float | None = None
 
     async def say(self, sentence: str, *, voice: str | None, rate: float) -> None:
-        """Say one sentence; returns when it was handed over, which is long before it was heard.
+        """Say one sentence, if it may be said; returns when it was handed over, which is long before it was heard.
 
         Raises:
             ProviderError: The engine failed.
         """
+        if self._gate is not None:
+            if (verdict := self._gate.before_speech(sentence, voice)) is not None:
+                if (allowed := await verdict) is None:
+                    return
+                sentence = allowed
+            self._gate.speech_begins(sentence, voice, self._response_id, self._item_id, self._spoken.duration_ms)
         self._spoken.begin(sentence)
         self._history.refresh(self._item_id)
         self._transcript(is_final=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from roomkit.voice.realtime.breaker import CircuitBreaker
 from roomkit.voice.realtime.commands import Command, LinkConfig
@@ -27,6 +28,24 @@ class ProviderSink(Protocol):
 
         For mocks and tests. Called from one of the session's own tasks it returns at once.
         """
+
+
+@runtime_checkable
+class SpeechGate(Protocol):
+    """A sink that judges what a link with its own synthesiser is going to say, sentence by sentence.
+
+    Not asked about a `Speak`: whoever sent that has judged it.
+    """
+
+    def before_speech(self, text: str, voice: str | None) -> Awaitable[str | None] | None:
+        """Ask whether a text may be spoken.
+
+        Returns:
+            ``None``: nobody decides, say it as it is. Else what to wait for: the text to say, or ``None``: say nothing.
+        """
+
+    def speech_begins(self, text: str, voice: str | None, response_id: str, item_id: str, start_ms: float) -> None:
+        """From ``start_ms`` on in its item's audio, this text is being said."""
 
 
 class ProviderLink(Protocol):

@@ -18,6 +18,7 @@ from roomkit.clock import Clock
 from roomkit.errors import ConfigError, ProviderError, ProviderLostError
 from roomkit.voice.realtime.breaker import STABLE_MS
 from roomkit.voice.realtime.commands import LinkConfig
+from roomkit.voice.realtime.provider import SpeechGate
 from roomkit.voice.realtime.provider_events import ProviderEvent
 from roomkit.voice.realtime.reconnect import ReconnectPolicy, is_retryable
 from roomkit.voice.session.candidates import Candidate, Roster
@@ -53,6 +54,7 @@ class Dialling:
         policy: How long to wait between rounds.
         on_event: Takes a link's events once it is adopted.
         settled: See `ProviderSink.settled`.
+        gate: Judges what links with their own synthesiser say.
         seed: Makes the back-off's jitter repeatable; the session's id.
     """
 
@@ -65,6 +67,7 @@ class Dialling:
         *,
         on_event: Callable[[ProviderEvent], None],
         settled: Callable[[], Awaitable[None]],
+        gate: SpeechGate,
         seed: str,
     ) -> None:
         self._clock = clock
@@ -73,6 +76,7 @@ class Dialling:
         self._policy = policy
         self._on_event = on_event
         self._settled = settled
+        self._gate = gate
         self._seed = seed
         self._random: random.Random | None = None
         self._trouble: Trouble | None = None
@@ -213,7 +217,7 @@ class Dialling:
 
     async def _open(self, candidate: Candidate, config: LinkConfig) -> OpenLink:
         provider = candidate.provider
-        sink = SlotSink(self._on_event, self._settled)
+        sink = SlotSink(self._on_event, self._settled, self._gate)
         try:
             async with asyncio.timeout(LINK_TIMEOUT_S):
                 link = await provider.open_link(config, sink)

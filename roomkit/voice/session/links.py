@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from roomkit.voice.realtime.commands import LinkConfig
-from roomkit.voice.realtime.provider import ProviderLink, RealtimeVoiceProvider
+from roomkit.voice.realtime.provider import ProviderLink, RealtimeVoiceProvider, SpeechGate
 from roomkit.voice.realtime.provider_events import LinkReady, ProviderEvent
 from roomkit.voice.session.candidates import Candidate
 
@@ -23,9 +23,15 @@ class SlotSink:
         count: Events that came so far.
     """
 
-    __slots__ = ("_held", "_on_event", "_settled", "count", "ready")
+    __slots__ = ("_gate", "_held", "_on_event", "_settled", "count", "ready")
 
-    def __init__(self, on_event: Callable[[ProviderEvent], None], settled: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        on_event: Callable[[ProviderEvent], None],
+        settled: Callable[[], Awaitable[None]],
+        gate: SpeechGate | None = None,
+    ) -> None:
+        self._gate = gate
         self._on_event: Callable[[ProviderEvent], None] | None = on_event
         self._settled: Callable[[], Awaitable[None]] | None = settled
         self._held: list[ProviderEvent] | None = []
@@ -48,6 +54,15 @@ class SlotSink:
         if self._settled is not None:
             await self._settled()
 
+    def before_speech(self, text: str, voice: str | None) -> Awaitable[str | None] | None:
+        """See `SpeechGate.before_speech`."""
+        return None if self._gate is None else self._gate.before_speech(text, voice)
+
+    def speech_begins(self, text: str, voice: str | None, response_id: str, item_id: str, start_ms: float) -> None:
+        """See `SpeechGate.speech_begins`."""
+        if self._gate is not None:
+            self._gate.speech_begins(text, voice, response_id, item_id, start_ms)
+
     def go_live(self) -> None:
         """Deliver what was held, and everything from now on."""
         held, self._held = self._held or [], None
@@ -56,7 +71,7 @@ class SlotSink:
 
     def silence(self) -> None:
         """The link was replaced: nothing of it is heard any more, and it holds nothing of ours."""
-        self._on_event = self._settled = None
+        self._on_event = self._settled = self._gate = None
 
 
 @dataclass(frozen=True, slots=True)

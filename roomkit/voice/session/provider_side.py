@@ -14,7 +14,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from roomkit.errors import ConfigError, ProviderError, RoomKitError
 from roomkit.models.session import EndReason, LinkState
 from roomkit.voice.realtime.breaker import STABLE_MS
-from roomkit.voice.realtime.commands import AskForResponse, Command, InjectText, LinkConfig, ToolResult, UpdateSession
+from roomkit.voice.realtime.commands import (
+    AskForResponse,
+    Command,
+    InjectText,
+    LinkConfig,
+    Speak,
+    ToolResult,
+    UpdateSession,
+)
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import (
     Audio,
@@ -84,6 +92,7 @@ class ProviderSide:
             policy,
             on_event=self._on_event,
             settled=settled,
+            gate=events.speech,
             seed=context.view.id,
         )
         self._unsent = Unsent()
@@ -135,13 +144,21 @@ class ProviderSide:
             self.send(AskForResponse())
 
     def send(self, command: Command) -> None:
-        """Tell the provider; with no link up, the next one is told what the conversation does not show.
+        """Tell the provider, once the hooks have allowed what it is to say word for word.
+
+        With no link up, the next one is told what the conversation does not show.
 
         An answer asked for is owed until it begins: a link that comes up meanwhile is asked for it.
 
         Raises:
             ConfigError: The vendor cannot do this.
         """
+        if isinstance(command, Speak):
+            self._events.speech.say(command.text, lambda text: self._pass_on(Speak(text)))
+        else:
+            self._pass_on(command)
+
+    def _pass_on(self, command: Command) -> None:
         if _asks(command):
             self._events.owes_answer = True
         self._unsent.note(command, is_up=self._slot.current is not None)
