@@ -102,6 +102,7 @@ if TYPE_CHECKING:
         TurnEvent,
     )
     from roomkit.providers.ai.mock import MockAIProvider
+    from roomkit.providers.mcp.tools import MCPTools
     from roomkit.store.base import ConversationStore
     from roomkit.store.memory import MemoryStore
     from roomkit.store.postgresql import PostgreSQLStore
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from roomkit.telemetry.prices import Price, PriceTable
     from roomkit.voice.backends.mock import MockVoiceBackend
     from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
+    from roomkit.voice.realtime.agent import Agent
     from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
     from roomkit.voice.realtime.providers.elevenlabs import ElevenLabsRealtimeProvider
     from roomkit.voice.realtime.providers.gemini import GeminiLiveProvider
@@ -257,10 +259,14 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "WebSocketChannel",
     # roomkit.providers.ai.mock
     "MockAIProvider",
+    # roomkit.providers.mcp.tools
+    "MCPTools",
     # roomkit.voice.backends.mock
     "MockVoiceBackend",
     # roomkit.voice.backends.websocket
     "WebSocketRealtimeTransport",
+    # roomkit.voice.realtime.agent
+    "Agent",
     # roomkit.voice.realtime.mock
     "MockRealtimeProvider",
     "MockRealtimeTransport",
@@ -324,8 +330,10 @@ _MODULES: Final = {
     "roomkit.channels.webhook": "WebhookChannel",
     "roomkit.channels.websocket": "WebSocketChannel",
     "roomkit.providers.ai.mock": "MockAIProvider",
+    "roomkit.providers.mcp.tools": "MCPTools",
     "roomkit.voice.backends.mock": "MockVoiceBackend",
     "roomkit.voice.backends.websocket": "WebSocketRealtimeTransport",
+    "roomkit.voice.realtime.agent": "Agent",
     "roomkit.voice.realtime.mock": "MockRealtimeProvider MockRealtimeTransport",
     "roomkit.voice.realtime.providers.elevenlabs": "ElevenLabsRealtimeProvider",
     "roomkit.voice.realtime.providers.gemini": "GeminiLiveProvider",
