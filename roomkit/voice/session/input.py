@@ -125,7 +125,10 @@ class InputPath:
                 link.send(SendAudio(piece))
 
     def detach(self) -> None:
-        """The provider link is gone; hold from now on."""
+        """The provider link is gone, or is being replaced: it has the stream to its last sample; hold from now on."""
+        if self._link is not None and self._resampler is not None and (tail := self._resampler.flush()):
+            self.sent_bytes += len(tail)
+            self._link.send(SendAudio(tail))  # dropped by one that is lost
         self._link = None
 
     def resample_from(self, rate_hz: int) -> None:
