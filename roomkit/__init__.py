@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from roomkit.models.hook import HookResult, InjectedEvent
     from roomkit.models.identity import Address, Identity, IdentityStatus
     from roomkit.models.participant import Participant, ParticipantRole
+    from roomkit.models.recording import Recording, RecordingEvent
     from roomkit.models.room import Room, RoomTimers
     from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
     from roomkit.models.tool_call import Tool, ToolCallEvent
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         ErrorEvent,
         SessionEvent,
         SpeechEvent,
+        SpokenTextEvent,
         TextInjectedEvent,
         TranscriptionEvent,
         TurnEvent,
@@ -201,6 +203,9 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.models.framework
     "EphemeralEvent",
     "FrameworkEvent",
+    # roomkit.models.recording
+    "Recording",
+    "RecordingEvent",
     # roomkit.models.session
     "EndReason",
     "LinkState",
@@ -216,6 +221,7 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "ErrorEvent",
     "SessionEvent",
     "SpeechEvent",
+    "SpokenTextEvent",
     "TextInjectedEvent",
     "TranscriptionEvent",
     "TurnEvent",
@@ -307,11 +313,12 @@ _MODULES: Final = {
     "roomkit.models.tool_call": "Tool ToolCallEvent",
     "roomkit.models.generation": "GenerationEvent PartialReply",
     "roomkit.models.framework": "EphemeralEvent FrameworkEvent",
+    "roomkit.models.recording": "Recording RecordingEvent",
     "roomkit.models.session": "EndReason LinkState SessionState VoiceSession",
     "roomkit.models.usage": "Usage",
     "roomkit.models.voice": (
-        "AudioLevelEvent BargeInEvent BudgetEvent DtmfEvent ErrorEvent SessionEvent SpeechEvent TextInjectedEvent "
-        "TranscriptionEvent TurnEvent "
+        "AudioLevelEvent BargeInEvent BudgetEvent DtmfEvent ErrorEvent SessionEvent SpeechEvent SpokenTextEvent "
+        "TextInjectedEvent TranscriptionEvent TurnEvent "
     ),
     "roomkit.core.ports": (
         "Channel ChannelHost IdentityChallenge IdentityResolver ModelMessage ModelReply ModelRequest ModelToolCall "

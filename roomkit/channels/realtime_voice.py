@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roomkit.channels.base import ChannelBase
@@ -19,6 +20,7 @@ from roomkit.core.room_port import NullRoomPort
 from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
+from roomkit.models.recording import Recording, RecordingEvent, Tracks
 from roomkit.models.session import EndReason, VoiceSession
 from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.backends.base import VoiceBackend
@@ -72,6 +74,7 @@ class RealtimeVoiceChannel(ChannelBase):
             no verdict and no answer.
         client_grace_ms: How long a client that dropped may take to come back.
         lead_ms: Most agent audio a client may hold ahead of its playback.
+        recording: Record every session, from its beginning or on request.
         output_guard_ms: Longest that the agent's audio waits for ON_TRANSCRIPTION hooks to judge its words; 0: never.
         output_guard_on_late: When that was not enough: ``"release"`` lets the audio go and counts it on
             ``session.late_verdicts``, ``"cut"`` stops the answer.
@@ -113,6 +116,7 @@ class RealtimeVoiceChannel(ChannelBase):
         hold_answers: bool = False,
         client_grace_ms: float = 0.0,
         lead_ms: float = 200.0,
+        recording: Recording | None = None,
         output_guard_ms: float = 0.0,
         output_guard_on_late: OnLate = "release",
         tool_timeout_s: float = 30.0,
@@ -149,6 +153,7 @@ class RealtimeVoiceChannel(ChannelBase):
             hold_answers=hold_answers,
             client_grace_ms=client_grace_ms,
             lead_ms=lead_ms,
+            recording=recording,
             output_guard_ms=output_guard_ms,
             output_guard_on_late=output_guard_on_late,
             prices=prices,
@@ -176,7 +181,7 @@ class RealtimeVoiceChannel(ChannelBase):
             participant_id: The caller.
             connection: The transport's handle of the client's connection.
             metadata: Kept on the session; ``system_prompt``, ``voice``, ``temperature``, ``tools``, ``greeting`` and
-                ``provider_config`` override the channel's for this session.
+                ``provider_config``, ``recording`` override the channel's for this session.
 
         Raises:
             AccessDeniedError: The room is closed, or the channel was detached from it.
@@ -347,6 +352,31 @@ class RealtimeVoiceChannel(ChannelBase):
             NotFoundError: The session is over.
         """
         self._live.get(session).tell_client(message)
+
+    async def start_recording(
+        self, session: VoiceSession | str, path: Path | str | None = None, *, tracks: Tracks | None = None
+    ) -> Path:
+        """Record a session from now on; returns the WAV file, once it is there. Its event log has the same name.
+
+        Args:
+            session: The session or its id.
+            path: Must not exist; default: named by the session, in the directory of its `Recording`.
+            tracks: ``"two"`` (caller left, agent right) or ``"mixed"``; default: as in its `Recording`, else two.
+
+        Raises:
+            ConfigError: No place to record to, or the file is there already or cannot be made.
+            NotFoundError: The session is over.
+            SessionStateError: It is being recorded already.
+        """
+        return await self._live.get(session).recording.start(path, tracks=tracks)
+
+    async def stop_recording(self, session: VoiceSession | str) -> RecordingEvent | None:
+        """Complete a session's recording; returns what the hooks are told, or ``None`` where there was none.
+
+        Raises:
+            NotFoundError: The session is over, and its recording complete.
+        """
+        return await self._live.get(session).recording.stop()
 
     # --- what the kit says ----------------------------------------------------------------------------------------
 
