@@ -121,12 +121,12 @@ async def talking(
     tools = tools or ClientTools(loop=asyncio.get_running_loop())
     async with simulator.serve() as server:
         talk = Talk(server, requires_auth=requires_auth, tools=tools, data=data)
-        await talk.conversation.start_session()
+        await talk.conversation.start_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
         await eventually(lambda: has_begun(simulator))
         try:
             yield talk
         finally:
-            await talk.conversation.end_session()
+            await talk.conversation.end_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
             await talk.conversation.wait_for_session_end()
 
 
@@ -218,11 +218,11 @@ async def test_the_sdk_without_audio_types_and_is_answered_in_text() -> None:
             client_tools=ClientTools(loop=asyncio.get_running_loop()),
             callback_agent_response=note,
         )
-        await conversation.start_session()
+        await conversation.start_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
         await eventually(lambda: has_begun(simulator))
         await conversation.send_user_message("Hi")
         await eventually(lambda: bool(answers))
-        await conversation.end_session()
+        await conversation.end_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
         await conversation.wait_for_session_end()
 
     script.assert_done()
@@ -301,7 +301,7 @@ async def test_the_sdk_is_refused_an_override_the_agent_does_not_allow(caplog: p
             tools=ClientTools(loop=asyncio.get_running_loop()),
             data={"conversation_config_override": {"tts": {"voice_id": "v1"}}},
         )
-        await talk.conversation.start_session()
+        await talk.conversation.start_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
         await eventually(lambda: bool(talk.disconnected))
         await talk.conversation.wait_for_session_end()
 

@@ -71,7 +71,8 @@ class AudioReader:
         try:
             if message.startswith(self._head):
                 if message.endswith(self._tail):
-                    return Chunk(decode_base64(message[self._audio_from : -self._tail_chars]), self._event_id, _NO_CHARS)
+                    coded = message[self._audio_from : -self._tail_chars]
+                    return Chunk(decode_base64(coded), self._event_id, _NO_CHARS)
                 if message.endswith(self._behind):
                     return self._read_number(message)
             return self._learn(message)

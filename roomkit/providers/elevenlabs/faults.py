@@ -56,8 +56,10 @@ def fault_of(error: Json, *, is_open: bool) -> ProviderFault:
     """
     kind = text_of(error, "error_type")
     code = error.get("code")
-    shown = kind if _IDENTIFIER.fullmatch(kind) else f"error_{code}" if isinstance(code, int) else "unknown_error"
-    retryable = shown not in _OURS and (bool(kind) or code in _RETRYABLE_CODES or not isinstance(code, int))
+    is_coded = type(code) is int and 0 <= code < 10_000
+    shown = kind if _IDENTIFIER.fullmatch(kind) else f"error_{code}" if is_coded else "unknown_error"
+    # a type we do not list is the service's own trouble; without one, the code says whose it is
+    retryable = shown not in _OURS and (bool(kind) or not is_coded or code in _RETRYABLE_CODES)
     hint = FATAL_TYPES.get(shown)
     words = f"{shown}: {hint}" if hint else f"the vendor reports {shown}"
     return ProviderFault(shown, words, is_fatal=hint is not None or not is_open, retryable=retryable)

@@ -1,0 +1,93 @@
+"""Rubbish in the vendor's place: 10,000 damaged frames, and the dialect neither fails, hangs nor grows."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roomkit.errors import WireError
+from roomkit.providers.elevenlabs.dialect import ElevenLabsDialect
+from roomkit.voice.realtime.commands import CancelResponse, InputPaused, LinkConfig, SendAudio, ToolResult
+from roomkit.voice.realtime.dialect import Decoded
+from tests.wire.elevenlabs_messages import check_client
+from tests.wire.mutation import frames_of, mutations
+from tests.wire.replay import recordings
+
+FRAMES = frames_of([path for path in recordings("elevenlabs") if path.stem != "elevenlabs_refused"])
+METADATA = (
+    '{"type":"conversation_initiation_metadata","conversation_initiation_metadata_event":{"conversation_id":"c",'
+    '"agent_output_audio_format":"%s","user_input_audio_format":"%s"}}'
+)
+
+MAX_GROWTH_BYTES = 2_000_000
+"""What a conversation may hold after 10,000 messages: open calls, one answer's text, one piece of a word."""
+
+
+def opened(audio_format: str) -> ElevenLabsDialect:
+    dialect = ElevenLabsDialect()
+    dialect.open(LinkConfig("s"))
+    dialect.decode(METADATA % (audio_format, audio_format))
+    return dialect
+
+
+@pytest.mark.parametrize(("audio_format", "seed"), [("pcm_16000", 1), ("ulaw_8000", 2)])
+def test_ten_thousand_damaged_frames_raise_nothing_but_wire_errors(audio_format: str, seed: int) -> None:
+    dialect = opened(audio_format)
+    unreadable_count = event_count = 0
+    tracemalloc.start()
+
+    for number, message in enumerate(mutations(FRAMES, 10_000, seed)):
+        try:
+            decoded = dialect.decode(message)
+        except WireError:
+            unreadable_count += 1
+            continue
+        event_count += len(decoded.events)
+        for reply in decoded.replies:
+            check_client(reply)
+        if number % 100 == 0:
+            for command in (SendAudio(b"\1\0"), InputPaused(), CancelResponse(), ToolResult("tc_1", "x", "{")):
+                for sent in dialect.encode(command):
+                    check_client(sent)
+    del message, decoded
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert unreadable_count > 500
+    assert event_count > 1_000
+    assert held_bytes < MAX_GROWTH_BYTES
+
+
+@given(st.lists(st.sampled_from(FRAMES), max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_in_any_order_answers_begin_and_end_in_turn(frames: list[str]) -> None:
+    dialect = opened("pcm_16000")
+    open_answer = ""
+
+    for frame in frames:
+        decoded: Decoded = dialect.decode(frame)
+        for event in decoded.events:
+            match type(event).__name__:
+                case "ResponseStarted":
+                    assert not open_answer
+                    open_answer = event.response_id  # type: ignore[union-attr]  # its name says that it has one
+                case "ResponseDone":
+                    assert event.response_id == open_answer  # type: ignore[union-attr]  # as above
+                    open_answer = ""
+                case "Audio":
+                    assert event.response_id == open_answer  # type: ignore[union-attr]  # as above
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_any_message_at_all_is_understood_or_unreadable(message: str | bytes) -> None:
+    dialect = opened("pcm_16000")
+
+    try:
+        decoded = dialect.decode(message)
+    except WireError as error:
+        assert len(str(error)) < 100
+    else:
+        assert decoded == Decoded()
