@@ -142,6 +142,7 @@ async def says(here: Here, text: str, *, seconds: float) -> None:
 
 
 async def test_with_nobody_to_judge_a_text_is_passed_on_at_once() -> None:
+    """R-0004-12."""
     here = await a_room(greeting="hello")
 
     await here.channel.inject_text(here.session, "we are closed", role="assistant")
@@ -190,6 +191,7 @@ async def test_it_sees_whose_words_they_are() -> None:
 
 
 async def test_texts_are_said_in_the_order_they_came_however_long_each_verdict_takes() -> None:
+    """R-0004-12."""
     delays = iter([1.0, 0.0, 0.5])
 
     async def slowly(event: SpokenTextEvent, context: object) -> None:
@@ -230,6 +232,7 @@ async def hangs(event: object, context: object) -> None:
     ids=["raises", "hangs", "babbles", "retypes", "number", "nothing"],
 )
 async def test_a_hook_that_fails_counts_as_a_block_and_the_call_goes_on(hook: Any) -> None:
+    """R-0004-5, R-0004-12."""
     here = await a_room(before=hook)
 
     await here.channel.inject_text(here.session, "hello", role="assistant")
@@ -372,6 +375,8 @@ async def test_what_the_end_of_a_call_or_a_link_cuts_counts_as_cut(way: str) -> 
 
 
 async def test_each_sentence_of_a_cascade_is_judged_before_it_is_synthesised() -> None:
+    """R-0004-12."""
+
     def no_sun(event: SpokenTextEvent, context: object) -> HookResult | None:
         return HookResult.block("weather") if "sun" in event.text else None
 

@@ -138,12 +138,12 @@ class SessionRecording:
                 fail(opened, error)
             else:
                 logger.error("session %s is not recorded: %s", self._context.view.id, error)
-                self._context.report("recording_failed", "the session cannot be recorded")
+                self._context.warn("recording_failed", "the session cannot be recorded")
         except Exception as error:  # the disk, or a defect of ours: whatever breaks a recording must not end the call
             logger.exception("session %s: its recording failed", self._context.view.id)
             self._detach()
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-            self._context.report("recording_failed", f"the recording ended early: {reason}")
+            self._context.warn("recording_failed", f"the recording ended early: {reason}")
             await self._finish(recorder, "failed")
 
     async def _write(self, recorder: Recorder) -> None:
@@ -153,7 +153,7 @@ class SessionRecording:
             await recorder.flush()
             if recorder.dropped_ms and not was_reported:
                 was_reported = True
-                self._context.report("recording_dropped", "the disk is too slow: parts of the recording are missing")
+                self._context.warn("recording_dropped", "the disk is too slow: parts of the recording are missing")
 
     def _detach(self) -> None:
         if self._media is not None and self._recorder is not None:
@@ -170,7 +170,7 @@ class SessionRecording:
         except Exception as error:  # as above: the end of a call waits for no disk
             if reason != "failed":
                 logger.error("session %s: the end of its recording is missing", self._context.view.id, exc_info=error)
-                self._context.report("recording_failed", "the end of the recording is missing")
+                self._context.warn("recording_failed", "the end of the recording is missing")
                 reason = "failed"
         finally:
             recorder.abandon()

@@ -1,4 +1,4 @@
-"""A recorded call: which samples lie where on the two tracks, and what the log tells (RFC 0006, R-0006-70 to 77)."""
+"""A recorded call: which samples lie where on the two tracks, and what the log tells (RFC 0006, R-0006-80 to 86)."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ async def agent_says(call: Call, pcm: bytes, text: str = "words") -> None:
 
 
 async def test_both_sides_lie_on_one_time_line_sample_by_sample(tmp_path: Path) -> None:
+    """R-0006-80, R-0006-81."""
     call = await recorded_call(tmp_path)
 
     await caller_says(call, 1, 5)  # 0 to 100 ms
@@ -100,6 +101,7 @@ async def test_both_sides_lie_on_one_time_line_sample_by_sample(tmp_path: Path) 
 
 
 async def test_what_was_cut_is_not_on_the_agents_track(tmp_path: Path) -> None:
+    """R-0006-81."""
     call = await recorded_call(tmp_path)
     await agent_says(call, counted(1, 16_000))  # two seconds
 
@@ -132,6 +134,7 @@ async def test_how_much_of_a_cut_answer_is_there_is_what_the_client_reports(tmp_
 
 
 async def test_who_is_muted_is_not_recorded(tmp_path: Path) -> None:
+    """R-0006-81."""
     call = await recorded_call(tmp_path)
 
     await caller_says(call, 1, 10)
@@ -242,6 +245,7 @@ async def test_a_caller_who_comes_back_is_recorded_on_the_same_time_line(tmp_pat
 
 
 async def test_hooks_are_told_when_it_begins_and_when_it_is_complete(tmp_path: Path) -> None:
+    """R-0006-85."""
     call = await recorded_call(tmp_path)
     await caller_says(call, 1, 50)
 
@@ -257,6 +261,7 @@ async def test_hooks_are_told_when_it_begins_and_when_it_is_complete(tmp_path: P
 
 
 async def test_the_log_tells_what_happened_and_when(tmp_path: Path) -> None:
+    """R-0006-86."""
     call = await recorded_call(tmp_path)
 
     await asyncio.sleep(1)
@@ -284,6 +289,7 @@ async def test_the_log_tells_what_happened_and_when(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["goodbye", "gone", "provider", "cancelled"])
 async def test_it_is_complete_whatever_way_the_call_ends(tmp_path: Path, way: str) -> None:
+    """R-0006-84."""
     call = await recorded_call(tmp_path)
     await caller_says(call, 1, 10)
 

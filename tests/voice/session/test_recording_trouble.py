@@ -125,6 +125,7 @@ def test_a_recording_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
 
 
 async def test_only_one_recording_at_a_time_and_each_has_its_own_file(tmp_path: Path) -> None:
+    """R-0006-84."""
     call = await call_with(Recording(directory=tmp_path, starts="on_request"))
 
     first = await call.session.recording.start()
@@ -175,6 +176,7 @@ async def test_a_call_that_ends_while_its_recording_begins_leaves_one_whole_file
 
 
 async def test_a_disk_that_fills_up_ends_the_recording_and_not_the_call(tmp_path: Path, disk: Any) -> None:
+    """R-0006-82."""
     call = await call_with(Recording(directory=tmp_path))
     await speaks(call, 200)
 
@@ -277,6 +279,7 @@ async def python_calls(call: Call, frames: int) -> int:
 
 
 async def test_a_call_that_is_not_recorded_pays_no_call_a_frame_for_it(tmp_path: Path) -> None:
+    """R-0006-82."""
     plain, tapped = await call_with(), await call_with(Recording(directory=tmp_path))
 
     await python_calls(plain, 100)  # caches fill
