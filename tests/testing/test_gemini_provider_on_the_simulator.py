@@ -355,6 +355,7 @@ async def test_the_end_of_a_connection_is_announced_a_minute_before() -> None:
         (drop(), True),
         (drop(1011, "Internal error occurred"), True),
         (drop(1007, "Request contains an invalid argument."), False),
+        (drop(1008, "Operation is not implemented, or supported, or enabled."), True),
         (error("1011", "Deadline expired"), True),
     ],
 )

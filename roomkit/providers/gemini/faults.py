@@ -24,6 +24,7 @@ GEMINI_CLOSES: Final = CloseMap(
         404: "no such model, path or API version: check model, base_url and api_version",
         429: "too many sessions, or the quota is used up",
     },
+    passing_closes=frozenset({1008}),
 )
 """1007 is never worth the same dial again: a replay that overfills the context would overfill it for ever."""
 

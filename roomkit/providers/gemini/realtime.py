@@ -87,6 +87,11 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
         """The settings; the key prints as stars."""
         return self._config
 
+    @property
+    def model(self) -> str:
+        """See `RealtimeVoiceProvider.model`."""
+        return self._config.model
+
     def turn_policy(self, config: LinkConfig) -> TurnPolicy:
         """See `RealtimeVoiceProvider.turn_policy`."""
         return turn_policy(config)

@@ -56,17 +56,25 @@ class CloseMap:
         refusing_closes: Close codes after which redialling is pointless, with our code for each.
         refusing_statuses: HTTP statuses of the upgrade that are a no for good.
         status_hints: What the developer should look at, by HTTP status.
+        passing_closes: Those of ``refusing_closes`` that blame a set-up only: after it, they have been seen to pass.
     """
 
     refusing_closes: Mapping[int, str] = field(default_factory=lambda: REFUSING_CLOSES)
     refusing_statuses: frozenset[int] = REFUSING_STATUSES
     status_hints: Mapping[int, str] = field(default_factory=dict)
+    passing_closes: frozenset[int] = frozenset()
 
-    def of_close(self, closed: WireClosed) -> Failure:
-        """What a close of an accepted socket means."""
+    def of_close(self, closed: WireClosed, *, was_up: bool = False) -> Failure:
+        """What a close of an accepted socket means.
+
+        Args:
+            closed: How it was closed.
+            was_up: The session had been set up on it.
+        """
         code = self.refusing_closes.get(closed.code)
         said = f": {redacted(closed.reason)}" if closed.reason else ""
-        return Failure(code or str(closed.code), f"the connection was closed ({closed.code}){said}", code is None)
+        retryable = code is None or (was_up and closed.code in self.passing_closes)
+        return Failure(code or str(closed.code), f"the connection was closed ({closed.code}){said}", retryable)
 
     def of_refusal(self, refused: WireRefused) -> Failure:
         """What an upgrade that failed means; status 0 is a network that did not answer."""

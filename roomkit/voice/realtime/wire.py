@@ -229,7 +229,7 @@ class WireLink:
 
     def _on_close(self, closed: WireClosed) -> None:
         self._hung_up.set()
-        self._lose(self._closes.of_close(closed))
+        self._lose(self._closes.of_close(closed, was_up=self._is_up))
         self._wire = None  # it refers to us too: without this, both wait for the cycle collector
 
     def _lose(self, failure: Failure, close_code: int = _GOING_AWAY) -> None:

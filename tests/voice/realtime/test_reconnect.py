@@ -73,6 +73,14 @@ def test_a_close_that_blames_us_is_not() -> None:
     )
 
 
+@pytest.mark.parametrize(("was_up", "expected"), [(False, False), (True, True)])
+def test_a_close_that_blames_the_set_up_passes_once_that_was_taken(was_up: bool, expected: bool) -> None:
+    closes = CloseMap(passing_closes=frozenset({1008}))
+
+    assert closes.of_close(WireClosed(1008), was_up=was_up).retryable is expected
+    assert not closes.of_close(WireClosed(1007), was_up=was_up).retryable
+
+
 @pytest.mark.parametrize(
     ("status", "expected"), [(401, False), (404, False), (408, True), (429, True), (503, True), (0, True)]
 )
