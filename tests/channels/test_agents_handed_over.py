@@ -314,6 +314,20 @@ async def test_a_handoff_whose_link_is_refused_leaves_the_old_agent_which_answer
         assert await desk.handoffs() == []
 
 
+async def test_a_link_that_drops_in_the_middle_takes_no_answer_with_it() -> None:
+    other = MockRealtimeProvider(profile=Profile("other"))
+    async with Desk(Agent("reception", handoffs=[Agent("billing", provider=other)])) as desk:
+        provider, call = desk.provider, desk.call
+        await provider.simulate_response_start(call)
+        await provider.simulate_tool_call(call, "c1", "transfer_to_billing")
+        await provider.simulate_disconnect(call)
+        await asyncio.sleep(0.5)
+
+        assert call.agent == "billing"
+        assert other.methods().count("ask_for_response") == 1
+        assert [output for _, call_id, output in other.tool_results if call_id == "c1"] != []
+
+
 async def test_code_is_told_when_the_link_is_refused() -> None:
     other = MockRealtimeProvider(profile=Profile("other"))
     other.refuse_with = [ProviderRefusedError("no such model")]

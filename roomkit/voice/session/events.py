@@ -64,7 +64,7 @@ class SessionEvents:
     Attributes:
         owes_answer: The provider was asked for an answer, or makes one unasked, and has not begun it.
         from_client: Takes what the client says beside its audio, in its order; audio goes to ``media.input.feed``.
-        holds_answers: A handoff is under way: the answer to what the tools return is the next agent's.
+        holds_results: A handoff is under way: what tools return waits, for some vendors answer it unasked.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class SessionEvents:
         self._lane = lane = context.lane
         self._on_provider_lost = on_provider_lost
         self.owes_answer = False
-        self.holds_answers = False
+        self.holds_results = False
+        self._held_results: list[ToolResult] = []
         self._can_read = True
         self._timers: set[asyncio.TimerHandle] = set()
         self._observers = Observers(context)
@@ -144,6 +145,8 @@ class SessionEvents:
     def provider_lost(self) -> None:
         """The provider link is gone, or replaced: its answers end with what came of them."""
         self.account.link_down()
+        self.owes_answer = self.owes_answer or any(result.asks for result in self._held_results)
+        self._held_results.clear()  # the next link learns of them from the conversation
         unfinished = set(self.media.in_flight)
         # An answer of which something was heard is not begun again.
         self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
@@ -328,9 +331,17 @@ class SessionEvents:
     def _tool_answered(self, result: ToolResult) -> None:
         self.conversation.history.returned(result.call_id, result.output)
         self._context.record("tool_result", call_id=result.call_id, name=result.name, output=result.output)
-        if self.holds_answers and result.asks:
-            self.owes_answer, result = True, replace(result, asks=False)
-        self._context.send(result)
+        if self.holds_results:
+            self._held_results.append(result)
+        else:
+            self._context.send(result)
+
+    def tell_results(self, *, asks: bool) -> None:
+        """Send what was held; without ``asks`` the answer to it stays owed, to be given by another link or agent."""
+        held, self._held_results = self._held_results, []
+        for result in held:
+            self.owes_answer = self.owes_answer or result.asks
+            self._context.send(result if asks else replace(result, asks=False))
 
     def _tools_are_busy(self, is_busy: bool) -> None:
         if self._context.settings.mute_on_tool_call or not is_busy:

@@ -1,7 +1,7 @@
 """A call changes hands: another agent serves from the next turn on (RFC 0008, R-0008-40..49).
 
 In place where the vendor can change all that differs, over a new link otherwise; either way between turns, with the
-tool's result told to the old agent first and the answer left to the new one. Not in here: who may hand over to whom
+results of tools told to the old agent first and the answer left to the new one. Not in here: who may hand over to whom
 (`channels.voice_agents`), how a link is replaced (`provider_side`). Invariant: one change at a time; while it is under
 way, or if it fails, the old agent serves.
 """
@@ -101,7 +101,7 @@ class Handoffs:
             )
         self._count += is_own_wish
         self._under_way = handoff
-        self._events.holds_answers = True
+        self._events.holds_results = True
 
     async def carry_out(self, handoff: Handoff) -> None:
         """Let the next agent serve, between turns.
@@ -137,6 +137,7 @@ class Handoffs:
         await self._drained()
         if self._context.is_over:
             raise SessionStateError("the session ended before it was handed over")
+        self._events.tell_results(asks=False)
         self._side.send(UpdateSession(config))
         self._context.settings = handoff.settings
         self._introduce(handoff)
@@ -163,9 +164,9 @@ class Handoffs:
         """It came to nothing: the old agent knows, and gives the answer that waited."""
         if self._context.is_over:
             return
+        self._released(handoff)
         self._tell(f"The call could not be handed over to {handoff.to}. You are still serving the caller.")
-        if self._events.owes_answer:
-            self._side.send(AskForResponse())
+        self._events.tell_results(asks=True)
 
     def _tell(self, note: str) -> None:
         self._events.conversation.history.said("system", note)
@@ -174,7 +175,7 @@ class Handoffs:
     def _released(self, handoff: Handoff) -> None:
         if self._under_way is handoff:  # and not the next one already
             self._under_way = None
-            self._events.holds_answers = False
+            self._events.holds_results = False
 
     def _room_event(self, handoff: Handoff, before: str | None) -> RoomEvent:
         view = self._context.view

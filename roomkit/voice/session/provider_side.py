@@ -317,6 +317,8 @@ class ProviderSide:
     def _take_over(self, standby: Standby) -> None:
         """The link that stood by is the session's from now on."""
         self._standby, standby.is_adopted = None, True
+        if standby.is_handover:  # or the old link's call would stay without its result
+            self._events.tell_results(asks=False)
         if standby.settings is not None:
             self._context.settings = standby.settings
             self._roster.put_first(standby.opened.candidate)
