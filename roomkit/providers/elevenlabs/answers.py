@@ -48,7 +48,7 @@ class _Answer:
     quiet_pings: int = 0
     is_open: bool = True
     is_flowing: bool = False
-    """Open, begun, and its audio wanted."""
+    """What comes next without a word is more of it, and wanted."""
     is_final: bool = False
     is_text_whole: bool = False
     is_cancelled: bool = False
@@ -149,7 +149,7 @@ class Answers:
             events += answer.words.feed(chars, answer.audio_ms)
             answer.uncovered_chars -= _weight("".join([char for char, _ in chars]))
         answer.audio_ms += len(pcm) * self.ms_per_byte
-        answer.is_flowing = True
+        answer.is_flowing = not answer.is_before_turn
         if chars and answer.is_text_whole and answer.uncovered_chars <= 0:
             events += self._done()
         return events
