@@ -14,6 +14,7 @@ from roomkit.errors import ConfigError
 from roomkit.providers.xai.config import XAIRealtimeConfig
 from roomkit.providers.xai.dialect import XAIDialect
 from roomkit.providers.xai.faults import XAI_CLOSES
+from roomkit.providers.xai.names import todays_model
 from roomkit.providers.xai.native_tools import NATIVE_TOOLS
 from roomkit.providers.xai.session import RATES_HZ, Defaults, turn_policy
 from roomkit.voice.realtime.commands import LinkConfig
@@ -95,6 +96,11 @@ class XAIRealtimeProvider(RealtimeVoiceProvider):
     def config(self) -> XAIRealtimeConfig:
         """The settings; the key prints as stars."""
         return self._config
+
+    @property
+    def model(self) -> str:
+        """See `RealtimeVoiceProvider.model`; a retired id serves as today's."""
+        return todays_model(self._config.model)
 
     def turn_policy(self, config: LinkConfig) -> TurnPolicy:
         """See `RealtimeVoiceProvider.turn_policy`."""
