@@ -2,7 +2,7 @@
 
 *Restore*: the link drops and the same provider has the call again, told the conversation. *Failover*: the provider is
 gone for good and another one has the call. Both from the news of the loss until the new link is up, has the whole
-conversation and takes the caller's audio. The far ends are simulators in the same process: their share is in the figures.
+conversation and takes the caller's audio. The far ends are simulators in the same process: their share is in it.
 """
 
 from __future__ import annotations
