@@ -1,8 +1,9 @@
 """Which agent audio may leave while hooks judge its words. Pure: time is an argument (RFC 0006, R-0006-70..73).
 
-A verdict on an item's words so far covers its audio up to where those words surely reach: by the vendor's own times
-(`SpokenWords`), else at the pace of fast speech; once all its words are known and allowed, all of it. Audio leaves in
-order, when it is covered, or as *late* when it was delayed by the guard's time. Not in here: asking (`output_guard`).
+A piece of audio is *covered*, and leaves at once, when a verdict on words that surely reach beyond it allowed them: by
+the vendor's own times (`SpokenWords`), at the pace of the fastest speech, or because all words of its item are known.
+What is not covered when the guard's time is up was judged if the words known when it came were allowed, and can be its
+words at the pace of slow speech; else its verdict is *late*. Not in here: asking (`output_guard`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from roomkit.voice.audio.pacer import Lead
 from roomkit.voice.audio.playback import PlayedItem
 from roomkit.voice.session.heard import WordTimes, letter_count, letters_reach_ms
 
-MS_PER_LETTER: Final = 50.0
-"""Audio that one allowed letter covers where no times are known. 20 letters a second, white space not counted, is
-faster than agents speak (12 to 16): slower speech waits for more words rather than leaving before its own."""
+PIECE_MS: Final = 20.0
+"""Audio is held in pieces of this length at most: a verdict may cover the beginning of a chunk of seconds."""
+
+FASTEST_MS_PER_LETTER: Final = 40.0
+"""Audio that an allowed letter surely covers: nobody speaks 25 letters a second (white space not counted)."""
+
+SLOWEST_MS_PER_LETTER: Final = 100.0
+"""Audio beyond this for each allowed letter cannot have been judged: voices speak 12 to 16 letters a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class Held:
 
     Attributes:
         end_ms: Where in its item's audio it ends.
+        known_letters: How many letters of its item were known when it came.
         due_ms: When, by the clock, the guard has delayed it as long as it may.
     """
 
@@ -33,6 +40,7 @@ class Held:
     duration_ms: float
     item: PlayedItem
     end_ms: float
+    known_letters: int
     due_ms: float
 
 
@@ -42,6 +50,7 @@ class _Words:
 
     response_id: str
     text: str = ""
+    letters: int = 0
     is_whole: bool = False
     allowed_text: str = ""
     allowed_letters: int = 0
@@ -81,7 +90,7 @@ class Guard:
     def said(self, key: str, response_id: str, text: str, *, is_whole: bool) -> None:
         """The item's words so far; with ``is_whole`` there will be no more."""
         words = self._words.setdefault(key, _Words(response_id))
-        words.text, words.is_whole = text, is_whole or words.is_whole
+        words.text, words.letters, words.is_whole = text, letter_count(text), is_whole or words.is_whole
 
     def all_said(self, response_id: str) -> None:
         """The answer is done: words of it that came are all there are."""
@@ -97,25 +106,36 @@ class Guard:
     def hold(self, pcm: bytes, duration_ms: float, item: PlayedItem, now_ms: float) -> None:
         """Audio came."""
         words = self._words.setdefault(key_of(item), _Words(item.response_id))
-        words.received_ms += duration_ms
-        leaves_ms = now_ms + self._unguarded.delay_ms(duration_ms, now_ms)
-        self._unguarded.sent(duration_ms, leaves_ms)
-        self._held.append(Held(pcm, duration_ms, item, words.received_ms, leaves_ms + self._guard_ms))
+        ms_per_byte = duration_ms / len(pcm)
+        size_bytes = 2 * max(1, int(PIECE_MS / ms_per_byte / 2.0))
+        for at in range(0, len(pcm), size_bytes):
+            piece = pcm[at : at + size_bytes]
+            piece_ms = len(piece) * ms_per_byte
+            words.received_ms += piece_ms
+            leaves_ms = now_ms + self._unguarded.delay_ms(piece_ms, now_ms)
+            self._unguarded.sent(piece_ms, leaves_ms)
+            due_ms = leaves_ms + self._guard_ms
+            self._held.append(Held(piece, piece_ms, item, words.received_ms, words.letters, due_ms))
         self.held_ms += duration_ms
+
+    @property
+    def next(self) -> Held | None:
+        """The audio that is to leave next, if any waits."""
+        return self._held[0] if self._held else None
 
     def pop_covered(self) -> list[Held]:
         """Take what may leave, in order."""
         covered: list[Held] = []
-        while self._held and self._held[0].end_ms <= self._covered_ms(key_of(self._held[0].item)):
+        while self._held and self._is_covered(self._held[0]):
             covered.append(self._pop())
         return covered
 
-    def pop_late(self, now_ms: float) -> list[Held]:
-        """Take what has been delayed long enough, in order."""
-        late: list[Held] = []
-        while self._held and self._held[0].due_ms <= now_ms:
-            late.append(self._pop())
-        return late
+    def pop_due(self, now_ms: float, *, even_late: bool) -> list[Held]:
+        """Take what was delayed long enough, in order; without ``even_late`` up to the first whose verdict is late."""
+        due: list[Held] = []
+        while (held := self.next) is not None and held.due_ms <= now_ms and (even_late or self._was_judged(held)):
+            due.append(self._pop())
+        return due
 
     def pop_all(self) -> list[Held]:
         """Take everything: nobody judges any more."""
@@ -126,11 +146,6 @@ class Guard:
         words = self._words[key]
         was_late, words.was_late = words.was_late, True
         return not was_late
-
-    @property
-    def next(self) -> Held | None:
-        """The audio that is to leave next, if any waits."""
-        return self._held[0] if self._held else None
 
     def clear(self) -> None:
         """The answer was cut: throw everything away."""
@@ -144,13 +159,23 @@ class Guard:
         self.held_ms -= held.duration_ms
         return held
 
-    def _covered_ms(self, key: str) -> float:
-        words = self._words[key]
+    def _is_covered(self, held: Held) -> bool:
+        words = self._words[key_of(held.item)]
         if words.is_whole and words.text == words.allowed_text:
-            return float("inf")
-        if times := self._times.of(key):
-            return letters_reach_ms(times, words.allowed_letters)
-        return words.allowed_letters * MS_PER_LETTER
+            return True
+        if times := self._times.of(key_of(held.item)):
+            return held.end_ms <= letters_reach_ms(times, words.allowed_letters)
+        return self._may_be_judged(held, FASTEST_MS_PER_LETTER)
+
+    def _was_judged(self, held: Held) -> bool:
+        if self._is_covered(held):
+            return True
+        return not self._times.of(key_of(held.item)) and self._may_be_judged(held, SLOWEST_MS_PER_LETTER)
+
+    def _may_be_judged(self, held: Held, ms_per_letter: float) -> bool:
+        """Whether the words known when it came were allowed, and are enough of them for its place in the item."""
+        letters = self._words[key_of(held.item)].allowed_letters
+        return letters >= held.known_letters and held.end_ms <= letters * ms_per_letter
 
 
 def key_of(item: PlayedItem) -> str:

@@ -138,14 +138,20 @@ class OutputGuard:
             self._timer.cancel()
             self._timer = None
         if (waiting := self._guard.next) is not None:
-            self._timer = self._loop.call_at(waiting.due_ms / 1000.0, self._late)
+            self._timer = self._loop.call_at(waiting.due_ms / 1000.0, self._time_is_up)
 
-    def _late(self) -> None:
+    def _time_is_up(self) -> None:
         self._timer = None
-        waiting = self._guard.next
-        if waiting is None:
+        if (first := self._guard.next) is None:
             return
-        item, key = waiting.item, key_of(waiting.item)
+        now_ms = max(self._now_ms(), first.due_ms)  # timers may fire a nanosecond early
+        self._let_go(self._guard.pop_due(now_ms, even_late=False))
+        if (late := self._guard.next) is not None and late.due_ms <= now_ms:
+            self._is_late(late, now_ms)
+        self._look_again()
+
+    def _is_late(self, late: Held, now_ms: float) -> None:
+        item, key = late.item, key_of(late.item)
         if self._cuts_late:
             event = self._transcripts.event("assistant", self._guard.text(key), item.item_id, is_final=False)
             verdict = Verdict(False, event, "no verdict within output_guard_ms", blocked_by=TOO_LATE)
@@ -153,8 +159,7 @@ class OutputGuard:
             return
         if self._guard.first_late(key):
             self._count_late()
-        self._let_go(self._guard.pop_late(max(self._now_ms(), waiting.due_ms)))
-        self._look_again()
+        self._let_go(self._guard.pop_due(now_ms, even_late=True))
 
     def _count_late(self) -> None:
         view = self._context.view
