@@ -100,6 +100,8 @@ class Track:
 
     def take(self, until: int) -> bytes:
         """The samples from the last one taken up to ``until`` (not included), as PCM16 LE mono."""
+        if until > self._end:  # what the resampler still holds belongs before that
+            self._finish_run()
         out = bytearray(2 * max(0, until - self._taken))
         while self._runs and self._runs[0].at < until:
             run = self._runs[0]

@@ -171,6 +171,28 @@ def test_no_sample_is_lost_doubled_or_out_of_order_however_it_comes_and_is_taken
     assert [value for value in samples(out) if value] == list(range(1, first))
 
 
+@given(
+    lengths=st.lists(st.integers(1, 900), min_size=1, max_size=20),
+    steps_ms=st.lists(st.floats(0, 400), min_size=20, max_size=20),
+    behind_ms=st.lists(st.floats(-100, 300), min_size=20, max_size=20),
+)
+def test_resampled_or_not_what_is_taken_is_as_long_as_it_should_be(
+    lengths: list[int], steps_ms: list[float], behind_ms: list[float]
+) -> None:
+    track, at_ms, taken = Track(24_000, origin_ms=0), 0.0, 0
+    for length, step_ms, late_ms in zip(lengths, steps_ms, behind_ms, strict=False):
+        at_ms += step_ms
+        track.spoken(b"\xe8\x03" * length, 16_000, at_ms)
+        until = max(taken, track.samples_until(at_ms - late_ms))
+        assert len(track.take(until)) == 2 * (until - taken)
+        taken = until
+    track.finish()
+    heard = samples(track.take(track.end))
+
+    assert len(heard) == track.end - taken
+    assert all(value <= 1_500 for value in heard)
+
+
 def test_two_tracks_side_by_side_and_mixed() -> None:
     left, right = struct.pack("<3h", 1, 30_000, -30_000), struct.pack("<3h", 2, 30_000, -30_000)
 
