@@ -57,6 +57,7 @@ ROWS: Final[dict[str, tuple[str, Callable[[Any], str]]]] = {
     "cancels": ("a running answer can be cancelled", _yes),
     "manual_turns": ("push to talk", _yes),
     "images": ("sees images", _yes),
+    "image_types": ("of these kinds", _codes),
     "temperature": ("takes a temperature", _yes),
     "transcribes_input": ("writes down what the caller said", _yes),
     "holds_answers": ("`hold_answers`", _yes),

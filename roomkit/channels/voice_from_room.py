@@ -73,6 +73,9 @@ def show(live: Session, data: bytes, mime_type: str, *, silent: bool) -> None:
     if not live.provider.profile.images:
         raise ConfigError(f"{live.provider.name} takes no images; describe the picture with inject_text")
     check_image(data, mime_type)
+    if mime_type not in live.provider.profile.image_types:  # now: without a link the dialect could not say so
+        takes = " and ".join(sorted(live.provider.profile.image_types))
+        raise ConfigError(f"{live.provider.name} takes {takes}, not {mime_type}: convert it")
     live.send(InjectImage(data, mime_type, silent))
     live.events.conversation.history.said("user", "[a picture was shown]")  # what a later link can be told of it
 

@@ -27,6 +27,7 @@ from roomkit.testing import (
 from roomkit.testing.call import tone
 from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.mock import MockRealtimeTransport
+from roomkit.voice.wires.port import Endpoint, WirePort
 
 pytestmark = pytest.mark.virtual_time
 
@@ -168,19 +169,28 @@ async def test_a_transfer_to_another_provider_carries_the_conversation_and_the_a
 
 async def test_no_speech_of_the_caller_is_lost_while_the_call_goes_to_another_provider() -> None:
     line = Line(
-        Script(hear("speech"), transcribe("hello"), say("Hello.", seconds=1)),
-        Script(hear("speech"), transcribe("one two three"), say("Four.", seconds=0.5)),
+        Script(hear("speech"), transcribe("hello"), say("Hello.", seconds=1), hear("speech"), transcribe("one")),
+        Script(hear("speech"), transcribe("two"), say("Three.", seconds=0.5)),
     )
-    await line.begin(Agent("reception"), Agent("billing", provider=line.providers[1]))
+
+    async def slow_dial(endpoint: Endpoint) -> WirePort:
+        await asyncio.sleep(0.5)
+        return await line.simulators[1].dial(endpoint)
+
+    elsewhere = OpenAIRealtimeProvider(api_key="sk-test", dial=slow_dial)
+    await line.begin(Agent("reception"), Agent("billing", provider=elsewhere))
     await line.caller(speaks_ms=800, listens_ms=2_000)
     handing_over = asyncio.get_running_loop().create_task(line.channel.hand_over_to(line.call, "billing"))
-    await line.caller(listens_ms=100)
-    await line.caller(speaks_ms=1_000, listens_ms=3_000)
+    await line.caller(speaks_ms=1_000)  # begins while it is dialled, and goes on when the link is there
+    while_speaking = line.call.agent
+    await line.caller(listens_ms=2_000)
+    await line.caller(speaks_ms=600, listens_ms=3_000)
     await handing_over
 
-    heard_ms = [sum(len(frame) for frame in frames_of(simulator) if any(frame)) / 48 for simulator in line.simulators]
-    assert sum(heard_ms) == pytest.approx(1_800, abs=1)
-    assert [text for role, text in await line.said() if role == "user"] == ["hello", "one two three"]
+    speech_ms = [sum(len(frame) for frame in frames_of(simulator) if any(frame)) / 48 for simulator in line.simulators]
+    assert while_speaking == "reception", "nobody is handed over in the middle of a word"
+    assert speech_ms == [1_800, 600]
+    assert [text for role, text in await line.said() if role == "user"] == ["hello", "one", "two"]
     await line.kit.close()
 
 

@@ -34,6 +34,7 @@ GEMINI_PROFILE: Final = Profile(
     cancels=False,
     manual_turns=True,
     images=True,
+    image_types=frozenset({"image/png", "image/jpeg"}),
     resumes=True,
     vendor_tools=frozenset({"google_search", "code_execution", "url_context"}),
     max_session_ms=600_000,

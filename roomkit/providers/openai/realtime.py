@@ -30,6 +30,7 @@ OPENAI_PROFILE: Final = Profile(
     deletes_items=True,
     manual_turns=True,
     images=True,
+    image_types=frozenset({"image/png", "image/jpeg"}),
     temperature=False,
     holds_answers=True,
     max_session_ms=3_600_000,

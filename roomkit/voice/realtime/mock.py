@@ -44,6 +44,7 @@ MOCK_PROFILE = Profile(
     deletes_items=True,
     manual_turns=True,
     images=True,
+    image_types=frozenset({"image/png", "image/jpeg"}),
     holds_answers=True,
 )
 

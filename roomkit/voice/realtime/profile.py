@@ -19,6 +19,7 @@ class Profile:
         cancels: A running answer can be cancelled.
         manual_turns: The caller's turns can be committed by hand.
         images: Pictures can be shown to the agent.
+        image_types: The kinds of picture it takes (MIME types).
         temperature: It takes a sampling temperature.
         transcribes_input: It can say what the caller said.
         holds_answers: It can leave a turn unanswered until it is asked.
@@ -41,6 +42,7 @@ class Profile:
     cancels: bool = True
     manual_turns: bool = False
     images: bool = False
+    image_types: frozenset[str] = frozenset()
     temperature: bool = True
     transcribes_input: bool = True
     holds_answers: bool = False

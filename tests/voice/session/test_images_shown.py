@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.channels.websocket import WebSocketChannel
-from roomkit.errors import ConfigError
+from roomkit.errors import ConfigError, ProviderLostError
 from roomkit.kit import RoomKit
 from roomkit.models.content import CompositeContent, EventContent, MediaContent, TextContent
 from roomkit.models.session import VoiceSession
+from roomkit.providers.gemini.realtime import GeminiLiveProvider
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.testing import OpenAISimulator, Script, VirtualClock, expect, hear, say
+from roomkit.testing import GeminiSimulator, OpenAISimulator, Script, VirtualClock, expect, hear, say
 from roomkit.voice.realtime.images import IMAGE_TYPES, MAX_IMAGE_BYTES, check_image, image_of_data_url, image_type
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.profile import Profile
@@ -99,10 +100,27 @@ async def test_openai_is_shown_the_picture_and_answers() -> None:
 
     await channel.inject_image(session, PNG)
     await channel.wait_idle("room")
-    with pytest.raises(ConfigError, match="OpenAI takes image/png and image/jpeg, not image/webp"):
+    with pytest.raises(ConfigError, match="openai takes image/jpeg and image/png, not image/webp"):
         await channel.inject_image(session, PICTURES["image/webp"], "image/webp")
 
     simulator.assert_done()
+    await channel.close()
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mime_type", ["image/png", "image/jpeg"])
+async def test_gemini_is_shown_the_picture(mime_type: str) -> None:
+    simulator = GeminiSimulator(Script(hear("text"), say("A cat.")), clock=VirtualClock())
+    provider = GeminiLiveProvider(api_key="AIza-test", dial=simulator.dial)
+    channel = RealtimeVoiceChannel("voice", provider=provider, transport=MockRealtimeTransport(), clock=VirtualClock())
+    session = await channel.start_session("room", "ada")
+
+    await channel.inject_image(session, PICTURES[mime_type], mime_type, silent=True)
+    await channel.inject_text(session, "what is this?")
+    await channel.wait_idle("room")
+
+    simulator.assert_done()
+    assert base64.b64encode(PICTURES[mime_type]).decode() in str(simulator.received)
     await channel.close()
 
 
@@ -216,6 +234,19 @@ async def test_a_kind_the_vendor_does_not_take_is_told_of_too() -> None:
     await room.channel.wait_idle("room")
 
     simulator.assert_done()
+    await room.kit.close()
+
+
+async def test_a_kind_the_vendor_does_not_take_is_refused_while_its_link_is_away_too() -> None:
+    provider = MockRealtimeProvider()
+    room = Room(provider)
+    session = await room.begin()
+    provider.refuse_with = [ProviderLostError("away")] * 100
+    await provider.simulate_disconnect(session)
+
+    with pytest.raises(ConfigError, match="image/gif"):
+        await room.channel.inject_image(session, PICTURES["image/gif"], "image/gif")
+    await room.channel.inject_image(session, PNG)
     await room.kit.close()
 
 
