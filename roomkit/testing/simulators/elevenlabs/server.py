@@ -134,6 +134,12 @@ class ElevenLabsSimulator:
             raise ProviderRefusedError(f"the simulator signs no URL: HTTP {status}", code=f"http_{status}")
         return str(body["signed_url"])
 
+    def signed_url(self, agent_id: str, origin: str = "wss://simulated") -> str:
+        """A URL that opens one conversation within 15 minutes."""
+        signature = self._clock.new_id("cvtkn")
+        self._signatures[signature] = self._clock.now_ms() + SIGNATURE_LIFE_MS
+        return f"{origin}{PATH}?agent_id={agent_id}&conversation_signature={signature}"
+
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Serving]:
         """Listen on a real port (0: any free one) for as long as the block lasts; signed URLs come from it too.
@@ -178,9 +184,7 @@ class ElevenLabsSimulator:
             return 422, {"detail": [{"loc": ["query", "agent_id"], "msg": "field required"}]}
         if self._agent_id not in (None, agent_id):
             return 404, {"detail": {"status": "agent_not_found", "message": "no such agent"}}
-        signature = self._clock.new_id("cvtkn")
-        self._signatures[signature] = self._clock.now_ms() + SIGNATURE_LIFE_MS
-        return 200, {"signed_url": f"{origin}{PATH}?agent_id={agent_id}&conversation_signature={signature}"}
+        return 200, {"signed_url": self.signed_url(agent_id, origin)}
 
     def _refusal(self, url: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         if urlsplit(url).path.rstrip("/") != PATH:
