@@ -51,7 +51,7 @@ def test_a_typed_question_is_answered_by_the_provider_that_was_picked(address: s
     page.goto(address)
     page.get_by_label("Local stack, no key").check()
 
-    page.fill("#text", "what can you do")
+    page.fill("#text", "what time is it")
     page.press("#text", "Enter")
 
     page.locator("#log .assistant:not(.partial)").first.wait_for(timeout=20_000)
