@@ -148,6 +148,7 @@ class Handoffs:
         """The call is the next agent's: say so to it, to the room, and let it greet."""
         view = self._context.view
         before, view.agent = view.agent, handoff.to
+        self._context.record("agent", name=handoff.to, before=before)
         self._released(handoff)
         self._tell(handoff.note(before))
         if handoff.greeting:
