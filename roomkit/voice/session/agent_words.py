@@ -212,6 +212,8 @@ class AgentWords:
             self._cut_short.add(response_id)
         response_ids = cut.response_ids | {blocked.response_id for blocked in self._blocked.values()}
         by_key = {item.item_id or item.response_id: item for item in cut.ledger if item.response_id in response_ids}
+        for blocked in self._blocked.values():
+            self._transcripts.take_away("assistant", blocked.item_id)  # before what was heard of it is shown
         for response_id in response_ids:
             await self._cut_answer(response_id, by_key, is_in_flight=response_id in cut.in_flight)
         for key, item in by_key.items():
@@ -256,7 +258,6 @@ class AgentWords:
 
     async def _record_blocked(self) -> None:
         for blocked in self._blocked.values():
-            self._transcripts.take_away("assistant", blocked.item_id)
             self._finished.add(blocked.key)
             await self._record.place(blocked.key, blocked.verdict.event, blocked=blocked.verdict)
         self._blocked.clear()

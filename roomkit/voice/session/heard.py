@@ -6,6 +6,7 @@ words only, and a word was heard when its end was: the end of a timed word is th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ class WordTimes:
         self._by_key: dict[str, list[SpokenWords]] = {}
 
     def add(self, words: SpokenWords) -> None:
-        """The vendor timed a piece of an item's transcript."""
+        """The vendor timed a piece of an item's transcript; a time that cannot be is dropped."""
+        if not 0.0 <= words.start_ms < math.inf:
+            return
         times = self._by_key.setdefault(words.item_id or words.response_id, [])
         if len(times) < MAX_TIMED_WORDS:
             times.append(words)

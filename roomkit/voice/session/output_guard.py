@@ -18,6 +18,7 @@ from roomkit.voice.session.agent_words import Blocked
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.conversation import Conversation
 from roomkit.voice.session.guard import Guard, Held, key_of
+from roomkit.voice.session.inside import CURRENT_SESSION_ID
 from roomkit.voice.session.media import Media
 from roomkit.voice.session.output import MAX_QUEUED_MS
 from roomkit.voice.session.transcripts import NO_VERDICT
@@ -111,6 +112,7 @@ class OutputGuard:
         self._look_again()
 
     async def _ask(self) -> None:
+        CURRENT_SESSION_ID.set(self._context.view.id)  # the hook may end or reconfigure its own session
         while self._unasked:
             key = next(iter(self._unasked))
             transcript = self._unasked.pop(key)

@@ -49,9 +49,17 @@ def test_scripts_without_spaces_are_cut_between_characters() -> None:
     assert words_heard("我们六点关门", 500, 1_000).text == "我们六"
 
 
-@pytest.mark.parametrize("rubbish", [spoken(("a", -5.0), ("b", -9.0)), spoken(("a", float("nan")), ("b", 1.0))])
-def test_times_that_cannot_be_do_no_harm(rubbish: list[SpokenWords]) -> None:
-    assert words_heard("a b", 500, 1_000, rubbish).text in ("", "a", "a b")
+@pytest.mark.parametrize("rubbish_ms", [-1.0, float("nan"), float("inf")])
+def test_a_time_that_cannot_be_is_dropped(rubbish_ms: float) -> None:
+    times = WordTimes()
+
+    times.add(SpokenWords("word", rubbish_ms, "r", "i"))
+
+    assert times.of("i") == ()
+
+
+def test_times_that_go_back_do_no_harm() -> None:
+    assert words_heard("a b c", 500, 1_000, spoken(("a ", 400), ("b ", 100), ("c", 900))).text in ("a", "a b")
 
 
 def test_times_are_kept_of_the_newest_items_only() -> None:

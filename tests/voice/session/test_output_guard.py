@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from roomkit.core.ports import Verdict
 from roomkit.errors import ConfigError
 from roomkit.models.enums import HookTrigger
+from roomkit.models.session import EndReason
 from roomkit.testing.call import Call, RecordingRoomPort, start_call, tone
 from roomkit.testing.virtual_time import VirtualTimeLoop
 from roomkit.voice.realtime.mock import MockRealtimeProvider
@@ -147,6 +148,8 @@ async def test_what_was_allowed_before_the_forbidden_phrase_is_heard_and_on_reco
     [said] = call.port.published
     assert greeting.startswith(said.text) and said.metadata["interrupted"] is True
     assert [event.text for event in call.port.blocked] == [greeting + "The code is swordfish."]
+    kinds = [message["type"] for _, message in call.transport.sent_messages if "transcription" in message["type"]]
+    assert kinds[-2:] == ["transcription_blocked", "transcription"]  # taken away, then what was heard of it
     assert "swordfish" not in str(call.session.events.conversation.history.replay())
 
 
@@ -402,6 +405,22 @@ async def test_a_link_lost_while_an_answer_is_held_changes_nothing_of_the_guard(
     assert call.session.is_live
 
 
+async def test_a_hook_may_hang_up_its_own_call_over_words_so_far() -> None:
+    async def hang_up(event: Any) -> Verdict[Any]:
+        if not event.is_final:
+            call.session.end(EndReason.HANGUP)
+            await call.session.ended()
+        return Verdict(True, event)
+
+    call = await guarded_call(hang_up)
+
+    says(call, ResponseStarted("r"), words("good morning"), audio(tone(1)))
+    async with asyncio.timeout(5):
+        await call.over()
+
+    assert call.view.end_reason is EndReason.HANGUP
+
+
 async def test_new_settings_while_an_answer_is_held_do_not_let_it_go() -> None:
     call = await guarded_call(Moderator(thinks_s=0.3))
     says(call, ResponseStarted("r"), words("swordfish"), audio(secret(1)))
@@ -417,7 +436,7 @@ async def test_a_session_that_ends_while_an_answer_is_held_leaves_nothing_behind
     call = await guarded_call(Moderator(thinks_s=1e6))
     says(call, ResponseStarted("r"), words("good morning"), audio(tone(1)))
 
-    call.session.end(call.view.end_reason or "hangup")  # type: ignore[arg-type]  # any reason will do
+    call.session.end(EndReason.HANGUP)
     await call.over()
     await asyncio.sleep(5)
 
