@@ -193,3 +193,20 @@ async def test_a_fallback_nobody_knows_is_refused_before_the_call() -> None:
     async with kit:
         with pytest.raises(NotFoundError, match="eve"):
             await channel.start_session("room", "ada")
+
+
+@pytest.mark.parametrize("end", ["detach", "mute"])
+async def test_what_a_call_used_is_counted_although_its_last_record_may_not_enter_the_room(end: str) -> None:
+    provider = MockRealtimeProvider()
+    kit, channel = kit_with(provider, prices=A_DOLLAR_A_TOKEN)
+    async with kit:
+        session = await channel.start_session("room", "ada")
+        await provider.simulate_response_end(session, usage={"output_text_tokens": 5})
+        if end == "detach":
+            await kit.detach_channel("room", "voice")
+        else:
+            await kit.mute("room", "voice")
+            await channel.end_session(session)
+        await asyncio.sleep(1)
+
+        assert (await kit.usage("room")).cost == session.usage.cost == Decimal(5)
