@@ -95,6 +95,7 @@ class GeminiDialect:
         self._scheduling = scheduling_of(self._model, config)
         self._interrupts = policy.interrupts
         self._input.is_manual = policy.manual
+        self._turns.number_link(config.number)
         self._turns.caller.hears_words = "inputAudioTranscription" in setup
         if not family_of(self._model).takes_turns:
             self._content = EarlyContent(has_begun=config.resume is not None)

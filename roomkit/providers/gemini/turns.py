@@ -1,8 +1,9 @@
 """Who is speaking, counted: Gemini gives its turns no ids, so order is all there is. Pure.
 
-The caller's turns are ``user-1``, ``user-2`` …, the answers ``response-1`` …. A caller's turn ends when the answer
-begins; words that come later still belong to it until it has its final. Invariant: one answer is open at a time, each
-is started once and done once, and a transcript is final once.
+The caller's turns are ``user-1``, ``user-2`` …, the answers ``response-1`` …; on the second link of a session they
+are ``link-2/user-1`` …. A caller's turn ends when the answer begins; words that come later still belong to it until it
+has its final. Invariant: one answer is open at a time, each is started once and done once, and a transcript is final
+once.
 """
 
 from __future__ import annotations
@@ -30,9 +31,15 @@ _COMPLETE_REASONS: Final = frozenset({"", "TURN_COMPLETE_REASON_UNSPECIFIED", "N
 
 
 class CallerTurn:
-    """The caller's side: the turn that is open, and how its words come."""
+    """The caller's side: the turn that is open, and how its words come.
+
+    Attributes:
+        prefix: Of its ids.
+        hears_words: Transcripts of the caller were asked for.
+    """
 
     def __init__(self) -> None:
+        self.prefix = ""
         self.hears_words = True
         self._number = 0
         self._id = ""
@@ -50,7 +57,7 @@ class CallerTurn:
 
     def stopped(self) -> SpeechStopped:
         """The service heard the caller stop."""
-        return SpeechStopped(self._id or f"user-{self._number}")
+        return SpeechStopped(self._id or f"{self.prefix}user-{self._number}")
 
     def said(self, piece: str) -> list[ProviderEvent]:
         """Further words of the open turn; the first ones open it."""
@@ -96,7 +103,7 @@ class CallerTurn:
     def _open(self) -> None:
         if not self._id:
             self._number += 1
-            self._id = f"user-{self._number}"
+            self._id = f"{self.prefix}user-{self._number}"
 
     def _commit(self) -> list[ProviderEvent]:
         if self._is_committed:
@@ -120,12 +127,17 @@ class Turns:
     def __init__(self) -> None:
         self.caller = CallerTurn()
         self.current_id = ""
+        self._prefix = ""
         self._number = 0
         self._open_id = ""
         self._text = ""
         self._usage: Mapping[str, float] = {}
         self._is_interrupted = False
         self._is_generated = False
+
+    def number_link(self, number: int) -> None:
+        """Count for the session's ``number``-th link: an id of an earlier one never comes again."""
+        self._prefix = self.caller.prefix = f"link-{number}/" if number > 1 else ""
 
     @property
     def is_answering(self) -> bool:
@@ -142,7 +154,7 @@ class Turns:
         if not was_asked or self.caller.has_words:
             events += self.caller.answered()
         self._number += 1
-        self._open_id = self.current_id = f"response-{self._number}"
+        self._open_id = self.current_id = f"{self._prefix}response-{self._number}"
         return [*events, ResponseStarted(self._open_id)]
 
     def said(self, piece: str) -> list[ProviderEvent]:

@@ -31,6 +31,7 @@ class LinkConfig:
         provider_config: The vendor's own keys, as the user gave them.
         hold_answers: Answer no turn of the caller unasked: `AskForResponse` follows the verdict on their words.
         resume: The newest `Resumable.handle` of this conversation with the same provider.
+        number: Which link of its session this is, from 1: ids a dialect has to make up are not to come again.
     """
 
     session_id: str
@@ -44,6 +45,7 @@ class LinkConfig:
     provider_config: Mapping[str, Any] = field(default_factory=dict)
     hold_answers: bool = False
     resume: str | None = None
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)

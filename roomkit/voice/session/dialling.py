@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from roomkit.clock import Clock
@@ -80,6 +80,7 @@ class Dialling:
         self._seed = seed
         self._random: random.Random | None = None
         self._trouble: Trouble | None = None
+        self._link_count = 0
 
     async def first(self, configure: Configure) -> OpenLink:
         """The session's first link.
@@ -217,10 +218,11 @@ class Dialling:
 
     async def _open(self, candidate: Candidate, config: LinkConfig) -> OpenLink:
         provider = candidate.provider
+        self._link_count += 1
         sink = SlotSink(self._on_event, self._settled, self._gate)
         try:
             async with asyncio.timeout(LINK_TIMEOUT_S):
-                link = await provider.open_link(config, sink)
+                link = await provider.open_link(replace(config, number=self._link_count), sink)
             if sink.ready is None:
                 await link.close()
                 raise ProviderLostError(f"{provider.name} opened a link without saying that it is ready")

@@ -204,6 +204,15 @@ def test_an_answer_that_follows_an_interruption_without_its_end_is_another_one()
     ]
 
 
+def test_on_a_later_link_of_a_session_no_id_comes_again() -> None:
+    wire = Wire(number=2)
+
+    events = wire.hears(heard("Hi"), chunk())
+
+    assert Transcript("user", "Hi", True, "link-2/user-1") in events
+    assert Audio(PCM, "link-2/response-1") in events
+
+
 def test_voice_activity_is_speech_where_the_service_tells_of_it() -> None:
     wire = Wire()
 

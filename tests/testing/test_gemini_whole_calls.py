@@ -1,0 +1,242 @@
+"""Whole calls: the session engine, the wire engine and the Gemini dialect against the simulator, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+from roomkit.kit import RoomKit
+from roomkit.models.session import SessionState, VoiceSession
+from roomkit.models.tool_call import Tool
+from roomkit.providers.gemini.realtime import GeminiLiveProvider
+from roomkit.testing import (
+    GeminiSimulator,
+    Script,
+    VirtualClock,
+    VirtualTimeLoop,
+    call_tool,
+    drop,
+    expect_tool_result,
+    hear,
+    loop,
+    say,
+    transcribe,
+    wait,
+)
+from roomkit.testing.call import tone
+from roomkit.voice.realtime.mock import MockRealtimeTransport
+
+pytestmark = pytest.mark.virtual_time
+
+NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
+NEWEST = "gemini-3.8-live"
+FRAME_MS = 20
+SPEECH = tone(FRAME_MS / 1000)[: FRAME_MS * 32]
+SILENCE = bytes(len(SPEECH))
+
+
+class PhoneCall:
+    """A caller on a paced mock transport, an agent on the simulator, a room between them."""
+
+    def __init__(self, script: Script, model: str = NATIVE, **channel: Any) -> None:
+        self.clock = VirtualClock()
+        self.simulator = GeminiSimulator(script, clock=self.clock)
+        self.transport = MockRealtimeTransport(lead_ms=200)
+        self.kit = RoomKit(clock=self.clock)
+        self.channel = RealtimeVoiceChannel(
+            "voice",
+            provider=GeminiLiveProvider("key", model, dial=self.simulator.dial),
+            transport=self.transport,
+            input_sample_rate=16_000,
+            **channel,
+        )
+        self.kit.register_channel(self.channel)
+
+    async def __aenter__(self) -> PhoneCall:
+        self.session: VoiceSession = await self.channel.start_session("room-1", "caller")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kit.close()
+
+    async def caller(self, *, speaks_ms: int = 0, listens_ms: int = 0) -> None:
+        """The microphone, live: 20 ms frames of speech, then of silence."""
+        for pcm, duration_ms in ((SPEECH, speaks_ms), (SILENCE, listens_ms)):
+            for _ in range(duration_ms // FRAME_MS):
+                if self.session.state is SessionState.ACTIVE:
+                    await self.transport.simulate_client_audio(self.session, pcm)
+                await asyncio.sleep(FRAME_MS / 1000)
+
+    async def words(self) -> list[tuple[str, str]]:
+        timeline = await self.kit.get_timeline("room-1", limit=1_000)
+        return [(str(e.metadata["role"]), e.text) for e in timeline if "role" in e.metadata]
+
+    def heard_ms(self) -> float:
+        return sum(len(pcm) for _, pcm in self.transport.sent_audio) / 48
+
+    def setups(self) -> list[dict[str, Any]]:
+        return [event for event in self.simulator.received if event["type"] == "setup"]
+
+
+async def test_a_question_is_heard_answered_and_written_down() -> None:
+    script = Script(hear("speech"), transcribe("are you open today"), say("Yes, until six.", seconds=1.5))
+    async with PhoneCall(script) as call:
+        await call.caller(speaks_ms=1_000, listens_ms=3_500)
+
+        assert await call.words() == [("user", "are you open today"), ("assistant", "Yes, until six.")]
+        assert call.heard_ms() == pytest.approx(1_500, abs=1)
+        call.simulator.assert_done()
+
+
+async def test_a_transcript_that_comes_after_the_answer_began_stands_before_it() -> None:
+    script = Script(hear("speech"), transcribe("are you open", after_ms=300), say("Yes, until six.", seconds=1.5))
+    async with PhoneCall(script) as call:
+        await call.caller(speaks_ms=1_000, listens_ms=3_500)
+
+        assert await call.words() == [("user", "are you open"), ("assistant", "Yes, until six.")]
+
+
+async def test_a_tool_is_called_and_its_result_spoken() -> None:
+    async def order_status(number: int) -> str:
+        return f"order {number} is on its way"
+
+    script = Script(
+        hear("speech"),
+        transcribe("where is order twelve"),
+        call_tool("order_status", {"number": 12}),
+        expect_tool_result("order 12 is on its way"),
+        say("It is on its way.", seconds=1),
+    )
+    async with PhoneCall(script, tools=[Tool("order_status", handler=order_status)]) as call:
+        await call.caller(speaks_ms=800, listens_ms=3_500)
+
+        call.simulator.assert_done()
+        assert (await call.words())[-1] == ("assistant", "It is on its way.")
+
+
+async def test_a_barge_in_leaves_the_words_that_were_heard() -> None:
+    words = "one two three four five six seven eight nine ten"
+    script = Script(
+        hear("speech"), transcribe("count"), say(words, seconds=10), hear("speech"), transcribe("stop"),
+        say("Fine.", seconds=0.5),
+    )  # fmt: skip
+    async with PhoneCall(script) as call:
+        await call.caller(speaks_ms=500, listens_ms=4_000)
+        heard_at_most_ms = call.heard_ms()
+        await call.caller(speaks_ms=500, listens_ms=3_000)
+
+        said = await call.words()
+        cut = next(text for role, text in said if role == "assistant")
+        assert words.startswith(cut)
+        assert 2 <= len(cut.split()) <= 5
+        assert said[-1] == ("assistant", "Fine.")
+        assert call.heard_ms() < heard_at_most_ms + 1_500
+        call.simulator.assert_done()
+
+
+async def test_an_answer_that_may_not_be_interrupted_is_heard_to_its_end() -> None:
+    script = Script(
+        hear("speech"), transcribe("go"), say("All of it.", seconds=4), hear("speech"), transcribe("stop"), say("Yes?")
+    )
+    async with PhoneCall(script, provider_config={"activity_handling": "NO_INTERRUPTION"}) as call:
+        await call.caller(speaks_ms=500, listens_ms=1_000)
+        await call.caller(speaks_ms=500, listens_ms=6_000)
+
+        assert ("assistant", "All of it.") in await call.words()
+        assert call.heard_ms() > 4_000
+
+
+async def test_a_dropped_link_comes_back_by_its_handle_and_is_told_nothing_twice() -> None:
+    script = Script(
+        hear("speech"), transcribe("my name is Ada"), say("Hello Ada.", seconds=1), wait(2_000), drop(),
+        hear("speech"), transcribe("what is my name"), say("Ada.", seconds=0.5),
+    )  # fmt: skip
+    async with PhoneCall(script) as call:
+        await call.caller(speaks_ms=800, listens_ms=4_500)
+        await call.caller(speaks_ms=800, listens_ms=3_000)
+
+        first, second = call.setups()
+        assert "handle" not in first["sessionResumption"]
+        assert second["sessionResumption"]["handle"]
+        assert not [event for event in call.simulator.received if event["type"] == "clientContent"]
+        assert [text for _, text in await call.words()] == ["my name is Ada", "Hello Ada.", "what is my name", "Ada."]
+
+
+async def test_without_resumption_a_new_link_is_told_the_conversation() -> None:
+    script = Script(
+        hear("speech"), transcribe("my name is Ada"), say("Hello Ada.", seconds=1), wait(2_000), drop(),
+        hear("speech"), transcribe("what is my name"), say("Ada.", seconds=0.5),
+    )  # fmt: skip
+    async with PhoneCall(script, provider_config={"session_resumption": False}) as call:
+        await call.caller(speaks_ms=800, listens_ms=4_500)
+        await call.caller(speaks_ms=800, listens_ms=3_000)
+
+        told = [(turn["role"], turn["parts"][0]["text"]) for turn in call.simulator.sessions[1].history]
+        assert told == [("user", "my name is Ada"), ("model", "Hello Ada.")]
+        assert (await call.words())[-1] == ("assistant", "Ada.")
+
+
+async def test_typed_text_is_answered_aloud_and_part_of_the_room() -> None:
+    script = Script(hear("text"), say("We close at six.", seconds=1))
+    async with PhoneCall(script) as call:
+        await call.transport.simulate_client_text(call.session, "when do you close")
+        await call.caller(listens_ms=2_500)
+
+        assert await call.words() == [("user", "when do you close"), ("assistant", "We close at six.")]
+
+
+@pytest.mark.parametrize(("model", "links"), [(NEWEST, 1), (NATIVE, 2)])
+async def test_another_prompt_is_given_in_place_or_by_a_new_link_that_goes_on(model: str, links: int) -> None:
+    script = Script(hear("speech"), transcribe("hi"), say("Hello.", seconds=0.5), hear("speech"), say("Billing here."))
+    async with PhoneCall(script, model, system_prompt="Be brief.") as call:
+        await call.caller(speaks_ms=800, listens_ms=2_500)
+        await call.channel.reconfigure_session(call.session.id, system_prompt="You are the billing desk.")
+        await call.caller(speaks_ms=800, listens_ms=2_500)
+
+        assert len(call.simulator.sessions) == links
+        settings = call.simulator.sessions[-1].settings
+        assert settings is not None
+        assert settings.setup["systemInstruction"] == {"parts": [{"text": "You are the billing desk."}]}
+        assert (await call.words())[-1] == ("assistant", "Billing here.")
+        if links > 1:
+            assert call.setups()[1]["sessionResumption"]["handle"]
+
+
+async def test_push_to_talk_is_heard_between_its_marks() -> None:
+    script = Script(hear("commit"), transcribe("over"), say("Roger.", seconds=0.5))
+    async with PhoneCall(script, provider_config={"automatic_activity_detection": {"disabled": True}}) as call:
+        await call.channel.begin_user_turn(call.session)
+        await call.caller(speaks_ms=600)
+        await call.channel.end_user_turn(call.session)
+        await call.caller(listens_ms=2_000)
+
+        assert await call.words() == [("user", "over"), ("assistant", "Roger.")]
+        call.simulator.assert_done()
+
+
+async def long_call(minutes: int) -> tuple[list[str], int, int]:
+    turns = Script(hear("speech"), transcribe("and then"), say("And then this happened.", seconds=6), loop())
+    async with PhoneCall(turns) as call:
+        for _ in range(minutes * 6):  # ten seconds a turn
+            await call.caller(speaks_ms=1_000, listens_ms=9_000)
+        return call.simulator.log, len(await call.words()), len(call.simulator.sessions)
+
+
+async def test_a_call_of_twenty_five_minutes_outlasts_its_connections_and_loses_no_turn() -> None:
+    _, word_count, link_count = await long_call(minutes=25)
+
+    assert link_count == 3
+    assert word_count == 2 * 150
+
+
+def test_two_runs_of_a_call_leave_the_same_log_to_the_id() -> None:
+    runs = []
+    for _ in range(2):
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            runs.append(runner.run(long_call(minutes=2)))
+
+    assert runs[0] == runs[1]
+    assert runs[0][1] == 2 * 12
