@@ -436,6 +436,25 @@ async def test_a_text_said_by_a_cascade_is_judged_once() -> None:
     await here.kit.close()
 
 
+async def test_the_caller_may_interrupt_while_a_sentence_waits_for_its_verdict() -> None:
+    judged: list[str] = []
+
+    async def slowly(event: SpokenTextEvent, context: object) -> None:
+        await asyncio.sleep(1)
+        judged.append(event.text)
+
+    here = await a_room(is_cascade=True, before=slowly)
+    await here.channel.request_response(here.session)
+    await asyncio.sleep(0.5)
+    await here.transport.simulate_client_interrupt(here.session)
+    await asyncio.sleep(2)
+    await here.channel.request_response(here.session)
+    await asyncio.sleep(5)
+
+    assert judged == here.engines.said == ["It is noon.", "The sun is high."]
+    await here.kit.close()
+
+
 async def test_a_slow_verdict_can_be_interrupted_and_leaves_nothing() -> None:
     here = await a_room(is_cascade=True, before=hangs)
 

@@ -79,7 +79,7 @@ class SessionRecording:
         recorder, task = self._recorder, self._task
         if recorder is None:
             return None
-        self._detach()
+        self._detach(recorder)
         if task is not None:
             task.cancel()
         return await self._finish(recorder, reason)
@@ -94,6 +94,8 @@ class SessionRecording:
 
     def _path(self, path: Path | str | None) -> Path:
         if path is not None:
+            if not isinstance(path, (str, Path)) or not Path(path).name:
+                raise ConfigError(f"{path!r} is no path of a file to record to")
             return Path(path)
         config = self._context.settings.recording
         if config is None:
@@ -133,7 +135,7 @@ class SessionRecording:
                 opened.set_result(None)
             await self._write(recorder)
         except ConfigError as error:
-            self._detach()
+            self._detach(recorder)
             if opened is not None:
                 fail(opened, error)
             else:
@@ -141,7 +143,7 @@ class SessionRecording:
                 self._context.warn("recording_failed", "the session cannot be recorded")
         except Exception as error:  # the disk, or a defect of ours: whatever breaks a recording must not end the call
             logger.exception("session %s: its recording failed", self._context.view.id)
-            self._detach()
+            self._detach(recorder)
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__
             self._context.warn("recording_failed", f"the recording ended early: {reason}")
             await self._finish(recorder, "failed")
@@ -155,9 +157,11 @@ class SessionRecording:
                 was_reported = True
                 self._context.warn("recording_dropped", "the disk is too slow: parts of the recording are missing")
 
-    def _detach(self) -> None:
-        if self._media is not None and self._recorder is not None:
-            self._recorder.agent_cut(self._media.output.unplayed_ms())
+    def _detach(self, recorder: Recorder) -> None:
+        if self._recorder is not recorder:  # it was stopped meanwhile, and another may have begun
+            return
+        if self._media is not None:
+            recorder.agent_cut(self._media.output.unplayed_ms())
             self._media.tap(None)
         self._recorder = self._task = self._context.recorder = None
 

@@ -133,6 +133,21 @@ async def test_how_much_of_a_cut_answer_is_there_is_what_the_client_reports(tmp_
     assert not any(at(agent, 420, 80))
 
 
+async def test_a_recording_that_stops_in_the_middle_of_an_answer_ends_where_it_was_heard(tmp_path: Path) -> None:
+    call = await recorded_call(tmp_path)
+    await agent_says(call, counted(1, 16_000))
+    await asyncio.sleep(0.5)
+
+    event = await call.session.recording.stop()
+    await asyncio.sleep(2)
+    await hang_up(call)
+
+    assert event is not None
+    _, agent = tracks(event.path)
+    assert event.duration_ms == 500
+    assert agent == list(range(1, 4_001))
+
+
 async def test_who_is_muted_is_not_recorded(tmp_path: Path) -> None:
     """R-0006-81."""
     call = await recorded_call(tmp_path)

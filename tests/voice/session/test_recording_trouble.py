@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from roomkit.clock import Clock
 from roomkit.errors import ConfigError, SessionStateError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.recording import Recording
@@ -48,6 +49,12 @@ async def speaks(call: Call, frames: int, *, steps_s: float = 0.02) -> None:
 
 def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
+
+
+def open_files(directory: Path) -> list[str]:
+    """Names of the files there that this process holds open."""
+    held = {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}
+    return [name for name in names(directory) if str(directory / name) in held]
 
 
 def log(path: str) -> list[dict[str, Any]]:
@@ -106,6 +113,9 @@ async def test_without_a_directory_or_a_path_there_is_no_recording() -> None:
 
     with pytest.raises(ConfigError, match="no place"):
         await call.session.recording.start()
+    for rubbish in ("", "/", 7, b"a.wav"):
+        with pytest.raises(ConfigError, match="no path"):
+            await call.session.recording.start(rubbish)  # type: ignore[arg-type]  # rubbish on purpose
     with pytest.raises(ConfigError, match="mixed"):
         await call.session.recording.start("a.wav", tracks="three")  # type: ignore[arg-type]  # rubbish on purpose
 
@@ -239,6 +249,28 @@ async def test_a_disk_that_hangs_holds_up_neither_the_call_nor_its_end(
     hangs.set()
     assert stopped.reason == "failed"
     assert "recording_failed" in reports(call)
+
+
+async def test_the_files_of_a_disk_that_hung_are_let_go_when_it_comes_back(tmp_path: Path, disk: Any) -> None:
+    hangs, real = threading.Event(), os.write
+    recorder = Recorder(tmp_path / "a.wav", tracks="two", rate_hz=8_000, clock=Clock())
+    await recorder.open()
+
+    def hang(descriptor: int, content: bytes) -> int:
+        hangs.wait(10)
+        return real(descriptor, content)
+
+    disk(hang)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await recorder.flush()
+    recorder.abandon()
+    while_it_hangs = open_files(tmp_path)
+    hangs.set()
+    await asyncio.sleep(0.01)
+
+    assert while_it_hangs == ["a.jsonl", "a.wav"]
+    assert open_files(tmp_path) == []
 
 
 async def test_messages_of_the_application_that_are_no_json_cost_their_line_only(tmp_path: Path) -> None:
