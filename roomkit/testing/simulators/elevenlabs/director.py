@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Final
 
-from roomkit.testing.simulators.elevenlabs.reading import Reading
+from roomkit.testing.simulators.elevenlabs.reading import read
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
 from roomkit.testing.simulators.elevenlabs.speaking import Spoken
 from roomkit.testing.simulators.elevenlabs.tables import AUDIO
-from roomkit.testing.simulators.openai.session import Output
+from roomkit.testing.simulators.live import Output
 from roomkit.testing.simulators.script import Script, differences
 from roomkit.testing.simulators.steps import (
     CallTool,
@@ -55,9 +56,15 @@ class ElevenLabsDirector:
             times_ms.append(self._silent_until_ms)
         return min((one for one in times_ms if one is not None), default=None)
 
-    def receive(self, reading: Reading, now_ms: float) -> None:
-        """Handle one message of the client."""
+    @property
+    def id(self) -> str:
+        """The conversation's, in the log."""
+        return self.session.id
+
+    def receive(self, message: str | bytes, now_ms: float) -> Mapping[str, Any]:
+        """Handle one message of the client; returns it as it was understood."""
         self._now_ms = now_ms
+        reading = read(message)
         is_accepted = self.session.receive(reading, now_ms)
         is_audio = reading.event.get("type") == AUDIO
         if is_accepted and not is_audio:
@@ -65,6 +72,11 @@ class ElevenLabsDirector:
         if not is_audio or self.session.heard:
             self._play()
         self.session.voice.wake(now_ms)
+        return reading.event
+
+    def gone(self) -> None:
+        """The connection is over."""
+        self.session.is_over = True
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""

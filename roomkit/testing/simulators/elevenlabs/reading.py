@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,3 +41,10 @@ def read(message: str | bytes) -> Reading:
     if not isinstance(type_, str) or type_ not in CLIENT_MESSAGES or (type_ == AUDIO and "type" in event):
         return Reading(event, f"unknown message type: {str(type_)[:60]}")
     return Reading({"type": type_, **event}, CLIENT_MESSAGES[type_].problem_with(event))
+
+
+def audio_bytes(event: Mapping[str, Any]) -> int | None:
+    """How much audio an event of either side carries; `None` if it is not about audio, or unreadable."""
+    body = event.get("audio_event")
+    coded = event.get(AUDIO) if body is None else body.get("audio_base_64")
+    return len(coded) * 3 // 4 - coded[-2:].count("=") if isinstance(coded, str) else None

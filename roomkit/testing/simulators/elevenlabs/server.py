@@ -1,7 +1,7 @@
 """`ElevenLabsSimulator`: the ElevenLabs Agents server on a real socket, or in memory, playing the same script.
 
 It decides who is let in, by key or signed URL, and which script a connection plays; the connection itself is
-`connection`. On `VirtualTimeLoop` with a `VirtualClock` two runs of the in-memory server give the same log.
+`live`. On `VirtualTimeLoop` with a `VirtualClock` two runs of the in-memory server give the same log.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
-from roomkit.testing.simulators.elevenlabs.connection import Connection, HangUp, Send, Socket, audio_bytes
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
+from roomkit.testing.simulators.elevenlabs.reading import audio_bytes
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
+from roomkit.testing.simulators.live import Close, Connection, HangUp, Send, Socket
+from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
 from roomkit.voice.wires.memory import memory_pair
@@ -36,14 +37,6 @@ SIGNATURE_LIFE_MS: Final = 15 * 60 * 1000
 READ_LIMIT_BYTES: Final = 16 * 1024 * 1024
 
 _NO_FRAME: Final = 1006
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """A bound port. ``url`` is the WebSocket's, ``base_url`` what the official SDK takes."""
-
-    url: str
-    base_url: str
 
 
 class ElevenLabsSimulator:
@@ -110,7 +103,7 @@ class ElevenLabsSimulator:
             raise WireRefused(*refused)
         ours, theirs = memory_pair(max_message_bytes=READ_LIMIT_BYTES)
 
-        def hang_up(close: Any) -> None:
+        def hang_up(close: Close) -> None:
             if close.code == _NO_FRAME:
                 ours.drop()
             else:
@@ -213,7 +206,10 @@ class ElevenLabsSimulator:
         script = self._make_script()
         if script not in self.scripts:
             self.scripts.append(script)
-        connection = Connection(ElevenLabsDirector(session, script, now_ms), self._record, self._clock, send, hang_up)
+        director = ElevenLabsDirector(session, script, now_ms)
+        connection = Connection(
+            director, self._record, self._clock, send, hang_up, write=json.dumps, as_logged=lambda event: event
+        )
         connection.flush()
         return connection
 

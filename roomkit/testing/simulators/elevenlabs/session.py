@@ -25,7 +25,7 @@ from roomkit.testing.simulators.elevenlabs.tables import (
     SCALAR,
     paths_of,
 )
-from roomkit.testing.simulators.openai.session import Close, Output
+from roomkit.testing.simulators.live import Close, Output
 from roomkit.testing.simulators.steps import Turn
 
 ERROR_CODES: Final = {"invalid_message": 1002, "missing_fields": 1002, "llm_error": 1011}
