@@ -1,8 +1,8 @@
 """The provider side of a session: the first link, getting back after a loss, moving to another link in time.
 
-Every way is the same three steps: a link is opened (`dialling`), told what it does not know, adopted. Not in here: who
-is dialled and when (`candidates`, `dialling`), what the link says (`events`), the standing by of a link that is to take
-over (`standby`). Invariant: one link is the session's at a time; every other one is standing by or being closed.
+Every way is the same two steps: a link is opened (`dialling`) and let serve (`serving`). Not in here: who is dialled,
+how often (`candidates`, `dialling`), for how long a link that is to take over stands by (`standby`). Invariant: every
+link that does not serve is standing by or being closed.
 """
 
 from __future__ import annotations
@@ -14,38 +14,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from roomkit.errors import ConfigError, ProviderError, RoomKitError
 from roomkit.models.session import EndReason, LinkState
 from roomkit.voice.realtime.breaker import STABLE_MS
-from roomkit.voice.realtime.commands import (
-    AskForResponse,
-    Command,
-    InjectText,
-    LinkConfig,
-    Speak,
-    ToolResult,
-    UpdateSession,
-)
+from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.realtime.provider_events import (
-    Audio,
-    GoingAway,
-    LinkLost,
-    ProviderEvent,
-    ResponseDone,
-    ResponseStarted,
-    Resumable,
-)
+from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
-from roomkit.voice.session import messages, rollover
+from roomkit.voice.session import rollover
 from roomkit.voice.session.between import BetweenTurns
 from roomkit.voice.session.candidates import Candidate, Roster
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.dialling import Dialling
 from roomkit.voice.session.events import SessionEvents
-from roomkit.voice.session.links import OpenLink, ProviderSlot
+from roomkit.voice.session.links import OpenLink
 from roomkit.voice.session.resumption import Resumption
+from roomkit.voice.session.serving import Serving
 from roomkit.voice.session.settings import SessionSettings
-from roomkit.voice.session.stall import StallWatch
 from roomkit.voice.session.standby import Standby, stand_by
-from roomkit.voice.session.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -83,26 +66,26 @@ class ProviderSide:
         self._context = context
         self._events = events
         self._roster = Roster(candidates)
-        self._slot = ProviderSlot()
         self._resumption = Resumption(events.conversation.history)
+        self._between = BetweenTurns(events, context.lane)
+        self._serving = Serving(
+            context,
+            self._roster,
+            events,
+            self._between,
+            self._resumption,
+            on_stall=self._stalled,
+            on_going_away=self._going_away,
+        )
         self._dialling = Dialling(
             context.clock,
             self._roster,
             self._resumption,
             policy,
-            on_event=self._on_event,
+            on_event=self._serving.on_event,
             settled=settled,
             gate=events.speech,
             seed=context.view.id,
-        )
-        self._unsent = Unsent()
-        self._between = BetweenTurns(events, context.lane)
-        self._stall = StallWatch(
-            context.settings.stall_timeout_s,
-            has_another=lambda: self._roster.has_another,
-            is_owed=lambda: self._owes,
-            count=lambda: 0 if self._slot.current is None else self._slot.current.sink.count,
-            on_stall=self._stalled,
         )
         self._recovery: asyncio.Task[None] | None = None
         self._rollover: asyncio.Task[None] | None = None
@@ -138,60 +121,23 @@ class ProviderSide:
 
     def go_live(self) -> None:
         """The session is ACTIVE: take what the current link has to say, and ask it for an answer that is owed."""
-        if self._slot.current is not None:
-            self._slot.current.sink.go_live()
-        if self._events.owes_answer:
-            self.send(AskForResponse())
+        self._serving.go_live()
 
     def send(self, command: Command) -> None:
         """Tell the provider, once the hooks have allowed what it is to say word for word.
 
-        With no link up, the next one is told what the conversation does not show.
-
-        An answer asked for is owed until it begins: a link that comes up meanwhile is asked for it.
+        With no link up, the next one is told what the conversation does not show. An answer asked for is owed until it
+        begins: a link that comes up meanwhile is asked for it.
 
         Raises:
             ConfigError: The vendor cannot do this.
         """
-        if isinstance(command, Speak):
-            self._events.speech.say(command.text, lambda text: self._pass_on(Speak(text)))
-        else:
-            self._pass_on(command)
-
-    def _pass_on(self, command: Command) -> None:
-        if _asks(command):
-            self._events.owes_answer = True
-        self._unsent.note(command, is_up=self._slot.current is not None)
-        if self._slot.current is not None:
-            self._slot.current.link.send(command)
-            self._stall.look()
+        self._serving.send(command)
 
     async def close(self) -> None:
         """Hang up."""
-        self._link_is_gone()
-        await self._slot.close()
-
-    def _on_event(self, event: ProviderEvent) -> None:
-        if type(event) is not Audio:
-            self._note(event)
-        self._events.from_provider(event)
-        if type(event) is not Audio:
-            self._stall.look()
-
-    def _note(self, event: ProviderEvent) -> None:
-        self._between.note(event)
-        match event:
-            case Resumable(handle):
-                self._resumption.offered(self.provider, handle)
-            case GoingAway(time_left_ms):
-                self._move_by(rollover.of_notice(self._context.clock.now_ms(), time_left_ms))
-            case ResponseStarted():
-                self._unsent.answer_began()
-            case ResponseDone():
-                self._unsent.answer_ended()
-                self._stall.answered()
-            case _:
-                pass
+        self._forget_age()
+        await self._serving.close()
 
     # --- losing it ------------------------------------------------------------------------------------------------
 
@@ -200,8 +146,8 @@ class ProviderSide:
         if self._context.is_over:
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
-        dropped, was_up_ms = self._slot.drop(), self._context.clock.now_ms() - self._slot.up_since_ms
-        self._let_go()
+        dropped, was_up_ms = self._serving.drop()
+        self._forget_age()
         if dropped is not None:
             self._context.start_task(dropped.link.close(), "hang-up")
         if lost.code == "resume_refused":
@@ -223,7 +169,7 @@ class ProviderSide:
             self._recovery = self._context.start_task(recovery, "recover")
 
     def _stalled(self) -> None:
-        if self._slot.current is not None:
+        if self._serving.link is not None:
             self.lost(LinkLost("stalled", f"{self.provider.name} said nothing while an answer was owed", True))
 
     async def _recover(self, lost: LinkLost, was_up_ms: float, *, is_current_last: bool) -> None:
@@ -237,7 +183,7 @@ class ProviderSide:
         self._adopt(opened)
         if opened.candidate is not served:
             self._context.warn(lost.code, f"{lost.reason}; the call goes on with {opened.candidate.name}")
-        self._update(opened)
+        self._serving.update(opened)
         self.go_live()
 
     # --- moving on ------------------------------------------------------------------------------------------------
@@ -272,10 +218,12 @@ class ProviderSide:
         except RoomKitError as error:
             self._context.report("handover_failed", str(error))
 
+    def _going_away(self, time_left_ms: float) -> None:
+        self._move_by(rollover.of_notice(self._context.clock.now_ms(), time_left_ms))
+
     def _move_by(self, due: rollover.Due) -> None:
         """The current link has a last moment: have another one ready by then."""
-        if self._age is not None:
-            self._age.cancel()
+        self._forget_age()
         self._age = asyncio.get_running_loop().call_at(due.open_ms / 1000.0, self._begin_rollover, due.switch_ms)
 
     def _begin_rollover(self, by_ms: float) -> None:
@@ -289,10 +237,10 @@ class ProviderSide:
 
     async def _roll_over(self, by_ms: float) -> None:
         """Move to another link of the same provider, unnoticed. What fails here is mended when the link is lost."""
-        served = self._slot.current
+        served = self._serving.link
         try:
             opened = await self._dialling.of(self._roster.current, self._configure)
-            if self._slot.current is served and served is not None:
+            if self._serving.link is served and served is not None:
                 await self._stand_by(Standby(opened, by_ms))
             else:
                 await opened.link.close()  # it was lost while we dialled: there is, or will be, another one
@@ -304,7 +252,7 @@ class ProviderSide:
         standby.own_mark = self._events.conversation.history.mark
         self._standby = standby
         try:
-            await stand_by(standby, self._context, self._between, is_up=lambda: self._slot.current is not None)
+            await stand_by(standby, self._context, self._between, is_up=lambda: self._serving.link is not None)
             if self._standby is standby:
                 self._take_over(standby)
         finally:
@@ -327,74 +275,24 @@ class ProviderSide:
         replaced = self._adopt(standby.opened, standby.own_mark)
         if standby.when_adopted is not None:
             standby.when_adopted()
-        self._update(standby.opened)
+        self._serving.update(standby.opened)
         self.go_live()
         if replaced is not None:
             self._context.start_task(replaced.link.close(), "hang-up")
 
-    # --- adopting -------------------------------------------------------------------------------------------------
+    # --- details --------------------------------------------------------------------------------------------------
 
     def _adopt(self, opened: OpenLink, own_mark: int | None = None) -> OpenLink | None:
-        replaced = self._slot.adopt(opened, self._context.clock.now_ms())
-        if replaced is not None:
-            self._let_go()
-        for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
-            opened.link.send(command)
-        self._serve(opened.candidate)
-        self._events.attach(opened)
-        for command in self._unsent.after_audio():
-            opened.link.send(command)
-        self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
+        self._forget_age()
+        replaced = self._serving.adopt(opened, own_mark)
         if (limit_ms := opened.provider.profile.max_session_ms) is not None:
             self._move_by(rollover.of_age(opened.opened_ms, limit_ms))
         return replaced
 
-    def _serve(self, candidate: Candidate) -> None:
-        view, self._roster.current = self._context.view, candidate
-        self._events.conversation.history.speaker = candidate.provider
-        if view.provider not in (None, candidate.name):
-            self._context.tell_client(messages.provider_changed(candidate.name))
-        view.provider = candidate.name
-
-    def _untold(self, opened: OpenLink, own_mark: int | None) -> list[Command]:
-        """What the link has to be told of the conversation."""
-        conversation = self._events.conversation
-        if opened.ready.is_resumed:
-            mark = self._resumption.mark_of(opened.provider)
-            return conversation.history.since(mark, opened.provider, own_mark)
-        return conversation.history.replay(conversation.unheard_words())
-
-    def _update(self, opened: OpenLink) -> None:
-        """The session was reconfigured while the link was being opened."""
-        wanted = opened.candidate.link_config(self._context.settings, self._context.view.id, opened.config.resume)
-        if wanted != opened.config:
-            self.send(UpdateSession(wanted))
-
-    def _let_go(self) -> None:
-        """The link that was the session's is not any more."""
-        self._link_is_gone()
-        self._between.link_lost()
-        self._unsent.link_lost(is_heard=self._events.voice.is_speaking)
-        self._events.provider_lost()
-
-    def _link_is_gone(self) -> None:
-        self._stall.stop()
+    def _forget_age(self) -> None:
         if self._age is not None:
             self._age.cancel()
+            self._age = None
 
     def _configure(self, candidate: Candidate) -> LinkConfig:
         return self.link_config(self._context.settings, candidate)
-
-    @property
-    def _owes(self) -> bool:
-        if self._between.caller_is_speaking:
-            return False
-        return self._events.owes_answer or bool(self._events.media.in_flight) or self._unsent.is_to_say
-
-
-def _asks(command: Command) -> bool:
-    match command:
-        case AskForResponse() | ToolResult(asks=True) | InjectText(silent=False):
-            return True
-        case _:
-            return False
