@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.errors import ConfigError, NotFoundError, ProviderRefusedError, SessionStateError
+from roomkit.errors import ConfigError, NotFoundError, ProviderLostError, ProviderRefusedError, SessionStateError
 from roomkit.kit import RoomKit
 from roomkit.models.content import SystemContent
 from roomkit.models.enums import EventType, HookTrigger
@@ -147,6 +147,26 @@ async def test_an_agent_without_a_provider_brings_the_call_back_to_the_channels(
         assert configs(other)[0].voice == "Puck"
         assert [config.voice for config in configs(desk.provider)] == ["alloy", "alloy"]
         assert other.methods()[-1] == "disconnect"
+
+
+async def test_on_a_stand_in_of_another_vendor_an_agent_goes_without_its_voice() -> None:
+    second = MockRealtimeProvider(profile=Profile("second"))
+    desk = Desk(Agent("one", voice="alloy"), Agent("two", voice="echo", provider_config={"speed": 2}))
+    desk.provider.refuse_with = [ProviderLostError("down")] * 100
+    channel = RealtimeVoiceChannel(
+        "spare",
+        provider=[desk.provider, Agent("stand-in", provider=second, voice="Puck")],
+        transport=MockRealtimeTransport(),
+        agents=[Agent("one", voice="alloy"), Agent("two", voice="echo", provider_config={"speed": 2})],
+    )
+    call = await channel.start_session("room", "ada")
+
+    await channel.hand_over_to(call, "two")
+
+    assert (call.agent, call.provider) == ("two", "second"), "it stays where it is"
+    assert [(config.voice, config.provider_config) for config in configs(second)] == [("Puck", {})] * 2
+    await channel.close()
+    await desk.kit.close()
 
 
 async def test_what_an_agent_leaves_out_is_the_channels_not_the_agents_before_it() -> None:

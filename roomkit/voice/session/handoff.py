@@ -117,7 +117,7 @@ class Handoffs:
             self._go_on(handoff)
             raise
         finally:
-            self._released(handoff)
+            self._under_way, self._events.holds_results = None, False
 
     async def carry_out_or_report(self, handoff: Handoff) -> None:
         """Like `carry_out`, for those who cannot wait for it."""
@@ -149,7 +149,6 @@ class Handoffs:
         view = self._context.view
         before, view.agent = view.agent, handoff.to
         self._context.record("agent", name=handoff.to, before=before)
-        self._released(handoff)
         self._tell(handoff.note(before))
         if handoff.greeting:
             self._events.owes_answer = False  # it speaks anyway
@@ -165,18 +164,12 @@ class Handoffs:
         """It came to nothing: the old agent knows, and gives the answer that waited."""
         if self._context.is_over:
             return
-        self._released(handoff)
         self._tell(f"The call could not be handed over to {handoff.to}. You are still serving the caller.")
         self._events.tell_results(asks=True)
 
     def _tell(self, note: str) -> None:
         self._events.conversation.history.said("system", note)
         self._side.send(InjectText(note, "system", silent=True))
-
-    def _released(self, handoff: Handoff) -> None:
-        if self._under_way is handoff:  # and not the next one already
-            self._under_way = None
-            self._events.holds_results = False
 
     def _room_event(self, handoff: Handoff, before: str | None) -> RoomEvent:
         view = self._context.view
