@@ -210,9 +210,10 @@ class AgentWords:
         self._being_cut -= cut.response_ids
         for response_id in cut.in_flight:
             self._cut_short.add(response_id)
-        response_ids = cut.response_ids | {blocked.response_id for blocked in self._blocked.values()}
+        blocked_now = list(self._blocked.values())
+        response_ids = cut.response_ids | {blocked.response_id for blocked in blocked_now}
         by_key = {item.item_id or item.response_id: item for item in cut.ledger if item.response_id in response_ids}
-        for blocked in self._blocked.values():
+        for blocked in blocked_now:
             self._transcripts.take_away("assistant", blocked.item_id)  # before what was heard of it is shown
         for response_id in response_ids:
             await self._cut_answer(response_id, by_key, is_in_flight=response_id in cut.in_flight)
@@ -222,7 +223,16 @@ class AgentWords:
                 self._record.reserve_for_a_while(key)
         while len(self._unsaid) > MAX_UNSAID:
             del self._unsaid[next(iter(self._unsaid))]
-        await self._record_blocked()
+        for blocked in blocked_now:
+            self._blocked.pop(blocked.key, None)
+            self._finished.add(blocked.key)
+            await self._record.place(blocked.key, blocked.verdict.event, blocked=blocked.verdict)
+
+    async def expired(self, key: str) -> None:
+        """The place of these words was given up: of a cut item the provider never finished, what is known counts."""
+        utterance = self._utterances.get(key)
+        if utterance is not None and utterance.cut is not None:
+            await self._finish_cut(utterance, utterance.cut)
 
     async def _cut_answer(self, response_id: str, by_key: dict[str, HeardItem], *, is_in_flight: bool) -> None:
         utterances = self._of(response_id)
@@ -234,6 +244,7 @@ class AgentWords:
             heard = utterance.cut or heard
             if is_in_flight and not utterance.was_asked and utterance.key not in self._blocked:
                 utterance.cut = heard  # the rest of its words is on its way
+                self._record.limit(utterance.key)
             else:
                 await self._finish_cut(utterance, heard)
 
@@ -255,12 +266,6 @@ class AgentWords:
     def _measured(self, utterance: Utterance, item: HeardItem) -> HeardWords:
         all_ms = item.received_ms + self._dropped_ms(utterance.key)
         return words_heard(utterance.text, item.heard_ms, all_ms, self.times.of(utterance.key))
-
-    async def _record_blocked(self) -> None:
-        for blocked in self._blocked.values():
-            self._finished.add(blocked.key)
-            await self._record.place(blocked.key, blocked.verdict.event, blocked=blocked.verdict)
-        self._blocked.clear()
 
     # --- final ------------------------------------------------------------------------------------------------------
 

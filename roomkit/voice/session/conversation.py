@@ -140,6 +140,7 @@ class Conversation:
         """Let out, in order, whatever no longer waits for something before it."""
         for key in await self._record.publish_due():
             self._caller.close_turn(key)
+            await self.agent.expired(key)
 
     async def finish(self, cut: Cut) -> None:
         """The session ends: what was heard is stored, whatever is missing between."""

@@ -19,6 +19,9 @@ from roomkit.voice.session.heard import WordTimes, letter_count, letters_reach_m
 PIECE_MS: Final = 20.0
 """Audio is held in pieces of this length at most: a verdict may cover the beginning of a chunk of seconds."""
 
+MAX_ITEMS: Final = 16
+"""Items whose words are remembered: more than are ever said and not yet judged."""
+
 FASTEST_MS_PER_LETTER: Final = 40.0
 """Audio that an allowed letter surely covers: nobody speaks 25 letters a second (white space not counted)."""
 
@@ -89,7 +92,7 @@ class Guard:
 
     def said(self, key: str, response_id: str, text: str, *, is_whole: bool) -> None:
         """The item's words so far; with ``is_whole`` there will be no more."""
-        words = self._words.setdefault(key, _Words(response_id))
+        words = self._words_of(key, response_id)
         words.text, words.letters, words.is_whole = text, letter_count(text), is_whole or words.is_whole
 
     def all_said(self, response_id: str) -> None:
@@ -105,7 +108,7 @@ class Guard:
 
     def hold(self, pcm: bytes, duration_ms: float, item: PlayedItem, now_ms: float) -> None:
         """Audio came."""
-        words = self._words.setdefault(key_of(item), _Words(item.response_id))
+        words = self._words_of(key_of(item), item.response_id)
         ms_per_byte = duration_ms / len(pcm)
         size_bytes = 2 * max(1, int(PIECE_MS / ms_per_byte / 2.0))
         for at in range(0, len(pcm), size_bytes):
@@ -153,6 +156,15 @@ class Guard:
         self._words.clear()
         self._unguarded.cleared()
         self.held_ms = 0.0
+
+    def _words_of(self, key: str, response_id: str) -> _Words:
+        words = self._words.setdefault(key, _Words(response_id))
+        while len(self._words) > MAX_ITEMS:
+            oldest = next(iter(self._words))
+            if any(key_of(held.item) == oldest for held in self._held):
+                break
+            del self._words[oldest]
+        return words
 
     def _pop(self) -> Held:
         held = self._held.popleft()

@@ -44,6 +44,11 @@ class WordOrder(Generic[T]):
         self._places.append(place)
         self._by_key[key] = place
 
+    def limit(self, key: str, deadline_ms: float) -> None:
+        """Give a place up at that time, unless it has a limit."""
+        if (place := self._by_key.get(key)) is not None and place.deadline_ms is None:
+            place.deadline_ms = deadline_ms
+
     def holds(self, key: str) -> bool:
         """Whether ``key`` has a place that is neither filled nor released."""
         return key in self._by_key and not self._by_key[key].is_settled

@@ -63,8 +63,13 @@ class Record:
 
     def reserve_for_a_while(self, key: str) -> None:
         """Keep a place for `PLACE_TIMEOUT_MS` at most."""
+        self._order.reserve(key)
+        self.limit(key)
+
+    def limit(self, key: str) -> None:
+        """From now on keep the place for `PLACE_TIMEOUT_MS` at most, unless it has a limit."""
         deadline_ms = self._clock.now_ms() + PLACE_TIMEOUT_MS
-        self._order.reserve(key, deadline_ms)
+        self._order.limit(key, deadline_ms)
         self._wake_at(deadline_ms + 1.0)  # timers may fire a nanosecond early
 
     def holds(self, key: str) -> bool:

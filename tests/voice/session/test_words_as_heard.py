@@ -17,6 +17,7 @@ from roomkit.voice.realtime.provider_events import (
     ResponseDone,
     ResponseStarted,
     SpeechStarted,
+    SpeechStopped,
     SpokenWords,
     Transcript,
 )
@@ -159,6 +160,19 @@ async def test_a_provider_that_never_finishes_a_cut_answer_is_taken_at_its_last_
     assert said_meanwhile == ["one two"]
     assert call.port.words == [("assistant", "one two")]
     assert remembered(call) == ["one two"]
+
+
+async def test_a_cut_answer_that_is_never_finished_holds_nobodys_words_for_long() -> None:
+    call = await start_call(lead_ms=200)
+    says(call, ResponseStarted("r"), words("one two three four", is_final=False), audio(4))
+    await asyncio.sleep(2)
+
+    await interrupted(call, SpeechStopped("u"), Transcript("user", "stop", True, "u"))
+    at_once = list(call.port.words)
+    await asyncio.sleep(3.1)
+
+    assert at_once == []
+    assert sorted(call.port.words) == [("assistant", "one two"), ("user", "stop")]
 
 
 async def test_words_of_an_item_that_begins_after_the_cut_were_not_heard() -> None:
