@@ -91,6 +91,45 @@ async def test_a_session_may_begin_with_another_agent() -> None:
     await desk.kit.close()
 
 
+async def test_the_first_agents_greeting_is_said_unless_the_session_has_its_own() -> None:
+    desk = Desk(Agent("reception", greeting="Bakery, hello."), greeting="Hello.")
+
+    for caller, metadata in (("ada", {}), ("bob", {"greeting": "Hello Bob."}), ("eve", {"greeting": None})):
+        await desk.channel.start_session("room", caller, metadata=metadata)
+
+    said = [call.args["text"] for call in desk.provider.calls if call.method == "speak"]
+    assert said == ["Bakery, hello.", "Hello Bob."]
+    await desk.kit.close()
+
+
+async def test_a_sessions_own_tools_stand_beside_the_transfers() -> None:
+    desk = Desk(RECEPTION, tools=[Tool("opening_hours")])
+
+    await desk.channel.start_session("room", "ada", metadata={"tools": [Tool("vip")]})
+
+    assert tools(configs(desk.provider)[0]) == ["vip", "transfer_to_billing"]
+    with pytest.raises(ConfigError, match="transfer_to_billing"):
+        await desk.channel.start_session("room", "bob", metadata={"tools": [Tool("transfer_to_billing")]})
+    await desk.kit.close()
+
+
+@pytest.mark.parametrize("arguments", ['{"summary": 7}', '{"reason": ["x"]}', "[]", "{", '"x"', '{"summary": null}'])
+async def test_rubbish_in_a_transfer_hands_nothing_over_and_the_agent_is_told(arguments: str) -> None:
+    async with Desk(RECEPTION) as desk:
+        await desk.provider.simulate_tool_call(desk.call, "c1", "transfer_to_billing", arguments)
+
+        assert "error" in json.loads(desk.provider.tool_results[0][2])
+        assert desk.call.agent == "reception"
+
+
+async def test_a_summary_without_end_is_cut() -> None:
+    async with Desk(RECEPTION) as desk:
+        await desk.agent_calls("transfer_to_billing", summary="x" * 100_000)
+
+        (handoff,) = await desk.handoffs()
+        assert len(handoff["summary"]) == 4_000
+
+
 async def test_a_transfer_happens_in_place_and_the_next_agent_answers() -> None:
     async with Desk(RECEPTION) as desk:
         told = await desk.agent_calls("transfer_to_billing", reason="refund", summary="Ada, order 12.")
