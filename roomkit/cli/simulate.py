@@ -16,6 +16,7 @@ import click
 from roomkit.errors import RoomKitError
 
 if TYPE_CHECKING:
+    from roomkit.testing.simulators.elevenlabs.server import ElevenLabsSimulator
     from roomkit.testing.simulators.gemini.server import GeminiSimulator
     from roomkit.testing.simulators.openai.door import Serving
     from roomkit.testing.simulators.openai.server import OpenAISimulator
@@ -81,8 +82,21 @@ def simulate_xai(**options: Any) -> None:
     _run(XAISimulator, hints, **options)
 
 
+@simulate.command("elevenlabs")
+@_with_options
+def simulate_elevenlabs(**options: Any) -> None:
+    """An agent of ElevenLabs. Each caller gets the script from its beginning; without one, canned answers."""
+    from roomkit.testing.simulators.elevenlabs.server import ElevenLabsSimulator
+
+    def hints(server: Serving) -> Iterator[str]:
+        yield f"ElevenLabs agents simulator: {server.url}?agent_id=any"
+        yield f'ElevenLabs SDK: ElevenLabs(api_key="xi-any", base_url="{server.base_url}")'
+
+    _run(ElevenLabsSimulator, hints, **options)
+
+
 def _run(
-    simulator: Callable[..., GeminiSimulator | OpenAISimulator | XAISimulator],
+    simulator: Callable[..., ElevenLabsSimulator | GeminiSimulator | OpenAISimulator | XAISimulator],
     hints: Callable[[Serving], Iterator[str]],
     *,
     port: int,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
+from roomkit.cli.simulate import simulate
 from roomkit.testing import ElevenLabsSimulator, Script, drop, wait
 from roomkit.testing.simulators.elevenlabs.server import PATH
 
@@ -75,3 +79,34 @@ async def test_binary_messages_are_refused() -> None:
             await client.wait_closed()
 
     assert client.close_code == 1002
+
+
+def test_the_command_says_what_is_wrong_with_a_script_before_anyone_dials(tmp_path: Path) -> None:
+    script = tmp_path / "demo.json"
+    script.write_text('["sing"]', encoding="utf-8")
+
+    done = CliRunner().invoke(simulate, ["elevenlabs", "--script", str(script)])
+
+    assert done.exit_code == 1
+    assert "no step is called 'sing'" in done.output
+
+
+async def test_the_command_serves_the_script_until_it_is_stopped(tmp_path: Path) -> None:
+    script = tmp_path / "demo.json"
+    script.write_text('[{"hear": "text"}, {"say": "Hello."}]', encoding="utf-8")
+    program = [sys.executable, "-c", "from roomkit.cli import main; main()"]
+    options = ["simulate", "elevenlabs", "--port", "0", "--script", str(script)]
+    process = await asyncio.create_subprocess_exec(*program, *options, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            url = (await process.stdout.readline()).decode().split(": ", 1)[1].strip()
+            async with connect(url) as client:
+                await client.send(BEGIN)
+                await client.send('{"type": "user_message", "text": "Hi"}')
+                types = [json.loads(await client.recv())["type"] for _ in range(3)]
+    finally:
+        process.terminate()
+        await process.communicate()
+
+    assert types == ["conversation_initiation_metadata", "ping", "agent_response"]
