@@ -121,10 +121,10 @@ class ToolCatalog:
                 raise ConfigError(f"{type(tool).__name__} is no tool: pass Tool objects or function dicts")
 
     def _add_dict(self, tool: Mapping[str, Any]) -> None:
-        if tool.get("type", "function") == "function":
-            self._enter(_function_of(tool), None)
-        else:
+        if _is_vendors_own(tool):
             self.vendor_tools += (dict(tool),)
+        else:
+            self._enter(_function_of(tool), None)
 
     def _enter(self, definition: Mapping[str, Any], run: Runner | None) -> None:
         name = definition["name"]
@@ -173,6 +173,14 @@ def _function_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(parameters, Mapping):
         raise ConfigError(f"parameters of tool {function['name']!r} are not a JSON Schema object")
     return {"name": function["name"], "description": str(function.get("description", "")), "parameters": parameters}
+
+
+def _is_vendors_own(tool: Mapping[str, Any]) -> bool:
+    """Whether the vendor runs it: another type than a function, or one bare name as Gemini has it."""
+    if "type" in tool:
+        return bool(tool["type"] != "function")
+    is_bare = len(tool) == 1 and not tool.keys() & {"function", "parameters"}
+    return is_bare and isinstance(next(iter(tool.values())), Mapping)
 
 
 def _by_name(function: Callable[..., Any]) -> Runner:

@@ -117,6 +117,18 @@ async def test_a_tool_is_called_and_its_result_spoken() -> None:
         assert (await call.words())[-1] == ("assistant", "It is on its way.")
 
 
+async def test_googles_own_tools_stand_beside_ours() -> None:
+    def order_status(number: int) -> str:
+        return "on its way"
+
+    tools = [Tool("order_status", handler=order_status), {"google_search": {}}, {"type": "code_execution"}]
+    async with PhoneCall(Script(), tools=tools) as call:
+        first, *others = call.setups()[0]["tools"]
+
+        assert [one["name"] for one in first["functionDeclarations"]] == ["order_status"]
+        assert others == [{"googleSearch": {}}, {"codeExecution": {}}]
+
+
 async def test_a_barge_in_leaves_the_words_that_were_heard() -> None:
     words = "one two three four five six seven eight nine ten"
     script = Script(
