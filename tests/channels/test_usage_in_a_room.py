@@ -210,3 +210,17 @@ async def test_what_a_call_used_is_counted_although_its_last_record_may_not_ente
         await asyncio.sleep(1)
 
         assert (await kit.usage("room")).cost == session.usage.cost == Decimal(5)
+
+
+async def test_a_vendor_that_answers_says_the_farewell_before_the_call_ends() -> None:
+    simulator = OpenAISimulator(script=Script(hear("text"), say("Yes.", seconds=2), say("Goodbye.", seconds=1)))
+    budget = Budget(max_tokens=50, farewell="Goodbye.")
+    kit, channel = kit_with(OpenAIRealtimeProvider("key", dial=simulator.dial), budget=budget)
+    async with kit:
+        session = await channel.start_session("room", "ada")
+        await channel.inject_text(session, "Are you open?")
+        await asyncio.sleep(30)
+
+        said = [event.text for event in await kit.get_timeline("room") if event.metadata["role"] == "assistant"]
+    assert session.end_reason is EndReason.BUDGET_EXCEEDED
+    assert said == ["Yes.", "Goodbye."]
