@@ -11,15 +11,16 @@ import pytest
 
 from roomkit import ChannelType, HookExecution, HookResult, HookTrigger, RoomKit, SpokenTextEvent
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+from roomkit.errors import ConfigError
 from roomkit.models.enums import EventStatus
 from roomkit.models.session import SessionState, VoiceSession
 from roomkit.testing.call import tone
 from roomkit.testing.virtual_time import VirtualClock
 from roomkit.voice.pipeline.model import Conversation, Piece
 from roomkit.voice.pipeline.provider import CascadeProvider
-from roomkit.voice.realtime.commands import ToolSpec
+from roomkit.voice.realtime.commands import Command, LinkConfig, Speak, ToolSpec
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
-from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit.voice.realtime.provider import ProviderLink, ProviderSink, RealtimeVoiceProvider
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
 
 pytestmark = pytest.mark.virtual_time
@@ -112,7 +113,7 @@ class Here:
 
 async def a_room(*, is_cascade: bool = False, before: Any = None, **channel: Any) -> Here:
     kit, engines = RoomKit(clock=VirtualClock()), Engines()
-    provider: RealtimeVoiceProvider = MockRealtimeProvider()
+    provider: RealtimeVoiceProvider = channel.pop("provider", None) or MockRealtimeProvider()
     if is_cascade:
         provider = CascadeProvider(stt=engines, tts=engines, model=Model(), vad=lambda: engines, clock=VirtualClock())
     transport = MockRealtimeTransport(lead_ms=200)
@@ -241,6 +242,46 @@ async def test_a_hook_that_fails_counts_as_a_block_and_the_call_goes_on(hook: An
     assert here.spoken() == []
     assert here.session.state is SessionState.ACTIVE
     assert [text for text, _ in await here.blocked()] == ["hello"]
+    await here.kit.close()
+
+
+@pytest.mark.parametrize("answer", [None, "block"])
+async def test_half_an_emoji_does_not_cost_the_call(answer: str | None) -> None:
+    def hook(event: SpokenTextEvent, context: object) -> HookResult | None:
+        return HookResult.block("no") if answer else None
+
+    here = await a_room(before=hook)
+
+    await here.channel.inject_text(here.session, "hello \ud83d", role="assistant")
+    await asyncio.sleep(0.1)
+
+    assert here.session.state is SessionState.ACTIVE
+    assert here.spoken() == ([] if answer else ["hello ?"])
+    assert [text for text, _ in await here.blocked()] == (["hello ?"] if answer else [])
+    await here.kit.close()
+
+
+async def test_a_vendor_that_cannot_say_it_is_reported_and_the_call_goes_on() -> None:
+    class Speechless(MockRealtimeProvider):
+        async def open_link(self, config: LinkConfig, sink: ProviderSink) -> ProviderLink:
+            link = await super().open_link(config, sink)
+            tell = link.send
+
+            def send(command: Command) -> None:
+                if isinstance(command, Speak):
+                    raise ConfigError("this vendor says nothing word for word")
+                tell(command)
+
+            link.send = send  # type: ignore[method-assign]  # the smallest vendor that refuses
+            return link
+
+    here = await a_room(before=lambda event, context: None, provider=Speechless())
+
+    await here.channel.inject_text(here.session, "hello", role="assistant")
+    await asyncio.sleep(0.1)
+
+    assert here.errors == ["speech_failed"]
+    assert here.session.state is SessionState.ACTIVE
     await here.kit.close()
 
 

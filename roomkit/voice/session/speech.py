@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from roomkit.core.ports import Verdict
+from roomkit.errors import RoomKitError
 from roomkit.models.enums import EventType, HookTrigger
 from roomkit.models.voice import SpokenTextEvent
 from roomkit.voice.audio.playback import HeardItem
@@ -95,9 +96,12 @@ class Speeches:
     async def _ask_in_order(self) -> None:
         while self._waiting:
             text, pass_on = self._waiting.popleft()
-            allowed = await self._judge(text, self._context.settings.agent.voice)
-            if allowed is not None and not self._context.is_over:
-                self._give(allowed, pass_on)
+            try:
+                allowed = await self._judge(text, self._context.settings.agent.voice)
+                if allowed is not None and not self._context.is_over:
+                    self._give(allowed, pass_on)
+            except RoomKitError as error:  # the vendor cannot say it: nobody waits here to be told
+                self._context.report("speech_failed", str(error))
 
     def _asked(self, _: asyncio.Task[None]) -> None:
         self._asking = None
@@ -117,7 +121,7 @@ class Speeches:
         context.warn("speech_blocked", "a hook did not allow what the agent was to say")
         context.record("speech_blocked", by=verdict.blocked_by)
         if context.settings.emit_transcription_events:
-            event = self._transcripts.event("assistant", text, "").to_room_event()
+            event = self._transcripts.event("assistant", _writable(text), "").to_room_event()
             by, reason = verdict.blocked_by or "hook", verdict.reason or "blocked: its answer is no text"
             await context.port.publish_blocked(
                 event.model_copy(update={"type": EventType.MESSAGE}), by=by, reason=reason
@@ -180,5 +184,14 @@ class Speeches:
         self, text: str, voice: str | None, *, duration_ms: float | None = None, interrupted: bool = False
     ) -> SpokenTextEvent:
         return SpokenTextEvent(
-            session=self._context.view, text=text, voice=voice, duration_ms=duration_ms, interrupted=interrupted
+            session=self._context.view,
+            text=_writable(text),
+            voice=voice,
+            duration_ms=duration_ms,
+            interrupted=interrupted,
         )
+
+
+def _writable(text: str) -> str:
+    """Without lone surrogates (half an emoji out of broken JSON), which no UTF-8 can hold."""
+    return text.encode(errors="replace").decode()
