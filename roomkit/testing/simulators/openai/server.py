@@ -1,30 +1,26 @@
 """`OpenAISimulator`: the OpenAI Realtime server on a real socket, or in memory, playing the same script.
 
-It decides who is let in and which script a connection plays; getting in is `door`, the connection itself
-`connection`.
+It decides who is let in and what a connection begins with; scripts and ways in are `scripted`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
-from roomkit.testing.simulators.openai.connection import Dialled, audio_bytes
-from roomkit.testing.simulators.openai.director import OpenAIDirector
-from roomkit.testing.simulators.openai.door import Door, Manners, Serving
+from roomkit.testing.simulators.openai.connection import Dialled
+from roomkit.testing.simulators.openai.door import Manners
 from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.openai.scripted import ScriptedServer
 from roomkit.testing.simulators.openai.session import Close, OpenAISimulatorSession
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
-from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
-from roomkit.voice.wires.port import Endpoint, WirePort
 
 MANNERS: Final = Manners(CLIENT_EVENTS, key_subprotocol="openai-insecure-api-key.", subprotocol="realtime")
 
 
-class OpenAISimulator:
+class OpenAISimulator(ScriptedServer):
     """The OpenAI Realtime server (GA protocol) as a test wants it.
 
     Args:
@@ -36,7 +32,7 @@ class OpenAISimulator:
         clock: Where ids and times come from.
 
     Attributes:
-        scripts: One for each connection (the same one again and again unless `script` is a function).
+        scripts: See `ScriptedServer`.
         sessions: The protocol state of each connection, oldest first, ended ones included.
     """
 
@@ -50,53 +46,18 @@ class OpenAISimulator:
         on_log: Callable[[str], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._make_script = script_maker(script)
+        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock)
         self._api_key = api_key
         self._bad_key = bad_key
         self._keep_audio = keep_audio
-        self._clock = clock
-        self._record = Record(audio_bytes, on_log)
-        self._door = Door(self._refusal, self._begin, manners=MANNERS, record=self._record, clock=clock)
-        self.scripts: list[Script] = []
         self.sessions: list[OpenAISimulatorSession] = []
-
-    @property
-    def received(self) -> list[dict[str, Any]]:
-        """The clients' events in order, refused ones included; see `Record.received`."""
-        return self._record.received
-
-    @property
-    def log(self) -> list[str]:
-        """One line an event, both directions; see `Record.log`."""
-        return self._record.log
-
-    def assert_done(self) -> None:
-        """Check every script; see `Script.assert_done`."""
-        for script in self.scripts or [self._make_script()]:
-            script.assert_done()
-
-    async def dial(self, endpoint: Endpoint) -> WirePort:
-        """Open a connection in memory; a `roomkit.voice.wires.port.Dialler`.
-
-        Raises:
-            WireRefused: No key, the wrong one, or the wrong path.
-        """
-        return await self._door.dial(endpoint)
-
-    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[Serving]:
-        """Listen on a real port (0: any free one) for as long as the block lasts.
-
-        Raises:
-            OSError: The address cannot be bound.
-        """
-        return self._door.serve(host, port)
 
     def _refusal(self, dialled: Dialled) -> tuple[int, str] | None:
         if self._bad_key == "status" and self._api_key not in (None, dialled.key):
             return 401, "Incorrect API key provided"
         return None
 
-    def _begin(self, dialled: Dialled, now_ms: float) -> OpenAIDirector:
+    def _session(self, dialled: Dialled, now_ms: float) -> OpenAISimulatorSession:
         session = OpenAISimulatorSession(
             new_id=self._clock.new_id,
             model=dialled.model,
@@ -110,10 +71,7 @@ class OpenAISimulator:
             session.take()
             session.refuse(turned_away[0])
             session.close(turned_away[1].code, turned_away[1].reason)
-        script = self._make_script()
-        if script not in self.scripts:
-            self.scripts.append(script)
-        return OpenAIDirector(session, script, now_ms)
+        return session
 
     def _turned_away(self, dialled: Dialled) -> tuple[Refusal, Close] | None:
         """Refusals the real server sends only after the upgrade."""
@@ -129,11 +87,3 @@ class OpenAISimulator:
             refusal = Refusal("missing_model", "You must provide a model parameter.", "model")
             return refusal, Close(4000, "invalid_request_error.missing_model")
         return None
-
-
-def script_maker(script: Script | Callable[[], Script] | None) -> Callable[[], Script]:
-    """A function that gives the script for the next connection."""
-    if callable(script):
-        return script
-    the_script = script or Script()
-    return lambda: the_script
