@@ -6,7 +6,9 @@ import asyncio
 import errno
 import json
 import os
+import signal
 import struct
+import subprocess
 import sys
 import threading
 import wave
@@ -271,6 +273,39 @@ async def test_the_files_of_a_disk_that_hung_are_let_go_when_it_comes_back(tmp_p
 
     assert while_it_hangs == ["a.jsonl", "a.wav"]
     assert open_files(tmp_path) == []
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from roomkit.models.recording import Recording
+from roomkit.testing.call import start_call
+from roomkit.testing.virtual_time import VirtualTimeLoop
+from roomkit.voice.session.settings import SessionSettings
+
+async def main():
+    call = await start_call(settings=SessionSettings(recording=Recording(directory=sys.argv[1])))
+    for _ in range(500):
+        await asyncio.sleep(0.02)
+        await call.transport.simulate_client_audio(call.view, b"\\1\\0" * 320)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+    runner.run(main())
+"""
+"""Ten virtual seconds of a recorded call, then the end of the process."""
+
+
+def test_a_process_that_is_killed_leaves_a_valid_file_that_lacks_its_last_seconds_only(tmp_path: Path) -> None:
+    """R-0006-83."""
+    died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=60)
+
+    assert died.returncode == -signal.SIGKILL
+    [path] = tmp_path.glob("*.wav")
+    with wave.open(str(path)) as file:
+        assert 7.0 <= file.getnframes() / file.getframerate() <= 10.0
+        samples = struct.unpack(f"<{2 * file.getnframes()}h", file.readframes(file.getnframes()))
+    assert set(samples[100:-100:2]) == {1}
+    assert log(str(path.with_suffix(".jsonl")))[0]["type"] == "recording_started"
 
 
 async def test_messages_of_the_application_that_are_no_json_cost_their_line_only(tmp_path: Path) -> None:
