@@ -5,6 +5,8 @@ Invariant: the pieces of an item, put together, are its aligned characters in th
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from roomkit.providers.openai.events import Json
@@ -16,19 +18,29 @@ MAX_WORD_CHARS: Final = 64
 MAX_START_MS: Final = 1e9
 """Within one chunk of audio; more is rubbish."""
 
-Timed = tuple[str, float]
+_PIECE: Final = re.compile(r"\s{1,16}|\S{1,48}\s{0,16}")
+"""A word and the space after it, or the space that a word of the chunk before still lacks."""
+
+Timed = tuple[str, Sequence[float]]
+"""The characters of a chunk and when each of them starts in it, in ms; equally many."""
+
+NO_CHARS: Final[Timed] = ("", ())
 
 
-def timed_chars(alignment: Json) -> list[Timed]:
-    """The characters of an ``alignment`` with their start in ms; none where the two lists do not fit each other."""
+def timed_chars(alignment: Json) -> Timed:
+    """The characters of an ``alignment``; none where it makes no sense."""
     chars, starts_ms = alignment.get("chars"), alignment.get("char_start_times_ms")
     if not isinstance(chars, list) or not isinstance(starts_ms, list) or len(chars) != len(starts_ms):
-        return []
-    if not (set(map(type, chars)) <= {str} and set(map(type, starts_ms)) <= {int, float}):
-        return []
-    if not all(0 <= start_ms < MAX_START_MS for start_ms in starts_ms):  # not a number is not below it either
-        return []
-    return list(zip(chars, starts_ms, strict=True))
+        return NO_CHARS
+    if not chars or not (set(map(type, chars)) == {str} and set(map(type, starts_ms)) <= {int, float}):
+        return NO_CHARS
+    # the sum is there for what is not a number: no comparison with it is true, wherever it hides from min and max
+    if not (min(starts_ms) >= 0 and max(starts_ms) < MAX_START_MS and sum(starts_ms) >= 0):
+        return NO_CHARS
+    text = "".join(chars)
+    if len(text) != len(chars):  # ligatures and the like: several characters at one time
+        starts_ms = [start_ms for char, start_ms in zip(chars, starts_ms, strict=True) for _ in char]
+    return text, starts_ms
 
 
 class WordClock:
@@ -39,22 +51,22 @@ class WordClock:
         self._item_id = item_id
         self._word = ""
         self._word_start_ms = 0.0
-        self._is_ended = False
 
-    def feed(self, chars: list[Timed], chunk_start_ms: float) -> list[SpokenWords]:
+    def feed(self, chars: Timed, chunk_start_ms: float) -> list[SpokenWords]:
         """The words completed by a chunk that begins ``chunk_start_ms`` into the item's audio.
 
         A word is complete when the next one begins, for it may go on in the next chunk; the space after it is its own.
         """
+        text, starts_ms = chars
         words: list[SpokenWords] = []
-        for char, start_ms in chars:
-            is_space = char.isspace()
-            if self._word and (len(self._word) >= MAX_WORD_CHARS or (self._is_ended and not is_space)):
+        for piece in _PIECE.finditer(text):
+            said = piece[0]
+            is_next = not said[0].isspace() and self._word[-1:].isspace()
+            if is_next or len(self._word) + len(said) > MAX_WORD_CHARS:
                 words += self.flush()
             if not self._word:
-                self._word_start_ms = chunk_start_ms + start_ms
-            self._word += char[:MAX_WORD_CHARS]
-            self._is_ended = is_space
+                self._word_start_ms = chunk_start_ms + starts_ms[piece.start()]
+            self._word += said
         return words
 
     def flush(self) -> list[SpokenWords]:
@@ -63,5 +75,4 @@ class WordClock:
             return []
         word = SpokenWords(self._word, self._word_start_ms, self._response_id, self._item_id)
         self._word = ""
-        self._is_ended = False
         return [word]

@@ -128,7 +128,7 @@ class Answers:
         answer.audio_ms += len(pcm) * self.ms_per_byte
         return Audio(pcm, answer.id, answer.id)
 
-    def heard(self, pcm: bytes, event_id: int, chars: list[Timed]) -> list[ProviderEvent]:
+    def heard(self, pcm: bytes, event_id: int, chars: Timed) -> list[ProviderEvent]:
         """A chunk of the agent's voice came."""
         if 0 <= event_id <= self._interrupted_to:
             return []  # the vendor's own rule: it was on its way when the caller interrupted
@@ -145,12 +145,12 @@ class Answers:
         if answer.is_cancelled:
             return events
         events.append(Audio(pcm, answer.id, answer.id))
-        if chars:
+        if chars[0]:
             events += answer.words.feed(chars, answer.audio_ms)
-            answer.uncovered_chars -= _weight("".join([char for char, _ in chars]))
+            answer.uncovered_chars -= _weight(chars[0])
         answer.audio_ms += len(pcm) * self.ms_per_byte
         answer.is_flowing = not answer.is_before_turn
-        if chars and answer.is_text_whole and answer.uncovered_chars <= 0:
+        if chars[0] and answer.is_text_whole and answer.uncovered_chars <= 0:
             events += self._done()
         return events
 

@@ -8,11 +8,11 @@ JSON sees nothing. Whatever looks different is ``None`` here and goes through JS
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from pydantic_core import from_json
 
-from roomkit.providers.elevenlabs.alignment import Timed, timed_chars
+from roomkit.providers.elevenlabs.alignment import NO_CHARS, Timed, timed_chars
 from roomkit.providers.openai.audio import decode_base64, encode_base64
 from roomkit.providers.openai.events import Json, object_of, text_of
 
@@ -25,15 +25,10 @@ _MAX_HEAD_CHARS: Final = 512
 _TAIL: Final = re.compile(r'(?P<before>"[^{}\[\]]{0,200}"event_id": ?)\d{1,15}(?P<behind>[^\d]{0,200})')
 
 NO_ID: Final = -1
-_NO_CHARS: Final[list[Timed]] = []
 
 
-class Chunk(NamedTuple):
-    """One ``audio`` event, in the format the agent is set to."""
-
-    audio: bytes
-    event_id: int
-    chars: list[Timed]
+Chunk = tuple[bytes, int, Timed]
+"""One ``audio`` event: audio in the format the agent is set to, the event's number, its characters."""
 
 
 def chunk_message(audio: bytes) -> str:
@@ -55,7 +50,7 @@ def chunk_of(body: Json) -> Chunk:
     Raises:
         ValueError: Its audio is no base64.
     """
-    return Chunk(decode_base64(text_of(body, "audio_base_64")), id_of(body), timed_chars(object_of(body, "alignment")))
+    return decode_base64(text_of(body, "audio_base_64")), id_of(body), timed_chars(object_of(body, "alignment"))
 
 
 class AudioReader:
@@ -72,7 +67,7 @@ class AudioReader:
             if message.startswith(self._head):
                 if message.endswith(self._tail):
                     coded = message[self._audio_from : -self._tail_chars]
-                    return Chunk(decode_base64(coded), self._event_id, _NO_CHARS)
+                    return decode_base64(coded), self._event_id, NO_CHARS
                 if message.endswith(self._behind):
                     return self._read_number(message)
             return self._learn(message)
@@ -86,7 +81,7 @@ class AudioReader:
         if number_at < 0 or not (number.isdecimal() and number.isascii()):
             return self._learn(message)
         self._remember(message[number_at:], int(number))
-        return Chunk(decode_base64(message[self._audio_from : number_at]), self._event_id, _NO_CHARS)
+        return decode_base64(message[self._audio_from : number_at]), self._event_id, NO_CHARS
 
     def _learn(self, message: str) -> Chunk | None:
         for key in _KEYS:
@@ -108,7 +103,7 @@ class AudioReader:
             self._head, self._before, self._behind = message[:begin], usual["before"], usual["behind"]
             self._audio_from = begin
             self._remember(message[end:], event_id)
-        return Chunk(decode_base64(message[begin:end]), event_id, timed_chars(object_of(body, "alignment")))
+        return decode_base64(message[begin:end]), event_id, timed_chars(object_of(body, "alignment"))
 
     def _remember(self, tail: str, event_id: int) -> None:
         self._tail, self._tail_chars, self._event_id = tail, len(tail), event_id

@@ -121,8 +121,8 @@ class ElevenLabsDialect:
             pcm = self._output.to_pcm(pcm)
         elif self._odd_byte or len(pcm) & 1:
             pcm = self._whole_samples(pcm)
-        if chars or not (audio := self._answers.more_of_it(pcm, event_id)):
-            return _told(self._answers.heard(pcm, event_id, chars)) if pcm or chars else _NOTHING
+        if chars[0] or not (audio := self._answers.more_of_it(pcm, event_id)):
+            return _told(self._answers.heard(pcm, event_id, chars)) if pcm or chars[0] else _NOTHING
         return Decoded((audio,))
 
     def _audio(self, event: Json) -> Decoded:
