@@ -25,6 +25,7 @@ class ToolRound:
         self._functions: set[str] = set()
         self._has_native_tools = False
         self._response_id = ""
+        self._last_done_id = ""
         self._open: set[str] = set()
         self._known: set[str] = set()
         self._held: list[Item] = []
@@ -58,8 +59,8 @@ class ToolRound:
 
     def response_done(self, response_id: str) -> list[Item]:
         """An answer ended; the results that waited for it."""
-        if response_id in (self._response_id, ""):
-            self._is_spoken = True
+        self._last_done_id = response_id
+        self._is_spoken |= response_id in (self._response_id, "")
         return self._released()
 
     def takes_request(self) -> bool:
@@ -80,7 +81,8 @@ class ToolRound:
             self._response_id = call.response_id
             self._open.clear()
             self._is_wanted = False
-        self._is_spoken = False
+        # a call without an answer, or after its end, has nothing to wait for
+        self._is_spoken = call.response_id in ("", self._last_done_id)
         self._known.add(call.call_id)
         self._open.add(call.call_id)
 

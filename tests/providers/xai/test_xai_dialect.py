@@ -227,6 +227,36 @@ def test_results_wait_for_the_end_of_the_answer_and_one_request_follows_the_last
     ]
 
 
+@pytest.mark.parametrize("response_id", ["", "r1"])
+def test_a_call_that_belongs_to_no_answer_or_comes_after_it_is_not_waited_with(response_id: str) -> None:
+    one = dialect()
+    response(one)
+    done(one)
+
+    call(one, "c1", response_id=response_id)
+
+    assert [m["type"] for m in sent(one, ToolResult("c1", "look", "1"))] == [
+        "conversation.item.create",
+        "response.create",
+    ]
+
+
+def test_calls_of_the_next_answer_do_not_wait_for_a_slow_tool_of_the_last() -> None:
+    one = dialect()
+    response(one)
+    call(one, "slow")
+    done(one)
+    response(one, "r2")
+    call(one, "c2", response_id="r2")
+    done(one, "r2")
+
+    assert [m["type"] for m in sent(one, ToolResult("c2", "look", "1"))] == [
+        "conversation.item.create",
+        "response.create",
+    ]
+    assert [m["type"] for m in sent(one, ToolResult("slow", "look", "2"))] == ["conversation.item.create"]
+
+
 def test_a_result_that_asks_for_nothing_is_followed_by_nothing() -> None:
     one = dialect()
     response(one)
