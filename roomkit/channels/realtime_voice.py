@@ -35,7 +35,7 @@ from roomkit.voice.session.handoff import Handoff
 from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.live import LiveSessions
 from roomkit.voice.session.reconfigure import AgentChanges, reconfigure
-from roomkit.voice.session.settings import AgentSettings, OnLate, PartialTranscripts, SessionSettings
+from roomkit.voice.session.settings import AgentSettings, DegradeTo, OnLate, PartialTranscripts, SessionSettings
 from roomkit.voice.session.typed import take_typed
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class RealtimeVoiceChannel(ChannelBase):
         output_guard_on_late: When that was not enough: ``"release"`` lets the audio go and counts it on
             ``session.late_verdicts``, ``"cut"`` stops the answer.
         tool_timeout_s: Longest run of one tool.
+        degrade_to: ``"text"``: when no provider can be had any more, the call goes on in writing until one can.
         stall_timeout_s: A provider silent for this long while it owes an answer is given up; ``None``: never.
         prices: What vendors charge; default: the table that ships, which knows few.
         budget: How much a session may use; ``metadata["budget"]`` overrides it.
@@ -121,6 +122,7 @@ class RealtimeVoiceChannel(ChannelBase):
         output_guard_on_late: OnLate = "release",
         tool_timeout_s: float = 30.0,
         stall_timeout_s: float | None = 8.0,
+        degrade_to: DegradeTo | None = None,
         prices: PriceTable | None = None,
         budget: Budget | None = None,
         clock: Clock | None = None,
@@ -147,6 +149,7 @@ class RealtimeVoiceChannel(ChannelBase):
             tool_result_max_length=tool_result_max_length,
             tool_timeout_s=tool_timeout_s,
             stall_timeout_s=stall_timeout_s,
+            degrade_to=degrade_to,
             transcription_timeout_s=transcription_timeout_s,
             partial_transcripts=partial_transcripts,
             greeting=greeting,

@@ -18,6 +18,7 @@ from roomkit.models.enums import ChannelCategory, EventStatus, EventType
 from roomkit.voice.realtime.commands import InjectImage
 from roomkit.voice.realtime.images import check_image, image_of_data_url, image_type
 from roomkit.voice.realtime.provider_events import Role
+from roomkit.voice.session.messages import transcription
 
 if TYPE_CHECKING:
     from roomkit.models.channel import ChannelBinding
@@ -90,6 +91,8 @@ def _tell(live: Session, brought: Brought, role: Role, *, silent: bool, chain_de
         except ConfigError:  # this agent cannot see it: the next best thing is to know of it
             unseen_count += 1
     text = "\n".join(filter(None, [brought.words, *[UNSEEN] * unseen_count]))
+    if text and live.is_text_only and role != "user":  # nobody will say it: the caller reads it
+        live.tell_client(transcription("assistant", text, is_final=True))
     if text:
         live.inject(text, role, silent=silent, chain_depth=chain_depth)
 

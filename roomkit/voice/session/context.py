@@ -16,7 +16,7 @@ from roomkit.clock import Clock
 from roomkit.core.ports import RoomPort
 from roomkit.errors import ClientGoneError, ConfigError, SessionStateError
 from roomkit.models.enums import HookTrigger
-from roomkit.models.session import EndReason, LinkState, VoiceSession
+from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.models.voice import ErrorEvent
 from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.session import messages
@@ -123,7 +123,7 @@ class SessionContext:
         was, self.view.link_states["provider"] = self.view.link_states["provider"], state
         if provider_session_id is not None:
             self.view.provider_session_id = provider_session_id
-        if was not in (LinkState.DOWN, state):  # a planned change of links is nobody's business
+        if was is not state and self.view.state is SessionState.ACTIVE:
             self.tell_client(messages.link_state("provider", state))
 
     def record(self, kind: str, **fields: Any) -> None:

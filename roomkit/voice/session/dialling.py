@@ -110,6 +110,21 @@ class Dialling:
             is_current_last = True
         return await self._search(configure, self._trouble, STAGGER_S, is_current_last=is_current_last)
 
+    async def once(self, configure: Configure) -> OpenLink:
+        """One round of everybody who may be dialled, whatever came before.
+
+        Raises:
+            ConfigError: The configuration cannot work.
+            ProviderError: Nobody may be dialled, or nobody has a link.
+        """
+        candidates = self._roster.order(self._clock.now_ms())
+        if not candidates:
+            raise ProviderLostError("everybody refused to serve this session")
+        outcome = await self._round(candidates, configure, STAGGER_S)
+        if isinstance(outcome, OpenLink):
+            return outcome
+        raise outcome
+
     async def of(self, candidate: Candidate, configure: Configure) -> OpenLink:
         """A link of this one and nobody else.
 

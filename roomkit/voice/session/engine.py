@@ -241,6 +241,11 @@ class Session:
         return self._context.is_over
 
     @property
+    def is_text_only(self) -> bool:
+        """Whether nobody speaks for the agent, and the call goes on in writing."""
+        return self._provider_side is not None and self._provider_side.is_text_only
+
+    @property
     def is_live(self) -> bool:
         """Whether it has its client, and has not begun to end."""
         return self._events is not None and not self.is_over
@@ -291,12 +296,14 @@ class Session:
         self._context.send(command)
 
     async def hand_over(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
-        """Go on with another provider link between turns; see `ProviderSide.hand_over`."""
-        await self._context.unless_over(self._side.hand_over(settings, provider))
+        """Go on with another provider link between turns; see `ProviderSide.hand_over`.
 
-    def hand_over_after_turn(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
-        """Like `hand_over`, from inside one of the session's own hooks or tools; a failure is reported."""
-        self._context.start_task(self._side.hand_over_or_report(settings, provider), "switch")
+        From inside one of the session's own hooks or tools it is only recorded, and a failure is reported.
+        """
+        if is_inside(self.view.id):
+            self._context.start_task(self._side.hand_over_or_report(settings, provider), "switch")
+        else:
+            await self._context.unless_over(self._side.hand_over(settings, provider))
 
     async def change_agent(self, handoff: Handoff, *, waits: bool = True) -> None:
         """Another agent serves from the next turn on; see `Handoffs`. Without ``waits`` a failure is reported."""

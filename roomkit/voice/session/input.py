@@ -131,6 +131,12 @@ class InputPath:
             self._link.send(SendAudio(tail))  # dropped by one that is lost
         self._link = None
 
+    def drop_held(self) -> None:
+        """What waited for a provider link will not be sent: too much time has passed, or will."""
+        self._dropped_bytes += self._held_bytes
+        self._held.clear()
+        self._held_bytes = 0
+
     def resample_from(self, rate_hz: int) -> None:
         """The client came back on another link, which may sample at another rate."""
         self._set_rate(rate_hz)

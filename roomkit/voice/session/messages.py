@@ -56,6 +56,11 @@ def provider_changed(provider: str) -> Message:
     return {"type": "provider_changed", "provider": provider}
 
 
+def degraded(to: Literal["text", "audio"]) -> Message:
+    """The call goes on in writing alone (``"text"``), or aloud again (``"audio"``)."""
+    return {"type": "degraded", "to": to}
+
+
 def error(code: str, message: str) -> Message:
     """Something the client may want to show."""
     return {"type": "error", "code": code, "message": message}

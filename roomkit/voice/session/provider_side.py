@@ -29,6 +29,7 @@ from roomkit.voice.session.resumption import Resumption
 from roomkit.voice.session.serving import Serving
 from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.standby import Standby, stand_by
+from roomkit.voice.session.text_only import TextOnly
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class ProviderSide:
             gate=events.speech,
             seed=context.view.id,
         )
+        self._text_only = TextOnly(context, events)
         self._recovery: asyncio.Task[None] | None = None
         self._rollover: asyncio.Task[None] | None = None
         self._handing_over = asyncio.Lock()
@@ -105,6 +107,11 @@ class ProviderSide:
         candidate = candidate or self._roster.current
         resume = self._resumption.text_of(candidate.provider)
         return candidate.link_config(settings, self._context.view.id, resume)
+
+    @property
+    def is_text_only(self) -> bool:
+        """Whether nobody speaks for the agent, and the call goes on in writing."""
+        return self._text_only.is_on
 
     async def connect(self) -> None:
         """The first link. Its events wait until `go_live`.
@@ -162,8 +169,7 @@ class ProviderSide:
             return
         self._context.provider_is(LinkState.RECOVERING, None)
         if self._roster.is_exhausted:
-            self._context.report(lost.code, lost.reason)
-            self._context.end(EndReason.PROVIDER_REFUSED)
+            self._nobody_serves(lost.code, lost.reason, EndReason.PROVIDER_REFUSED)
         else:
             recovery = self._recover(lost, was_up_ms, is_current_last=is_bad)
             self._recovery = self._context.start_task(recovery, "recover")
@@ -177,14 +183,23 @@ class ProviderSide:
         try:
             opened = await self._dialling.instead(self._configure, was_up_ms=was_up_ms, is_current_last=is_current_last)
         except (ProviderError, ConfigError) as error:
-            self._context.report("provider_lost", str(error))
-            self._context.end(end_reason(error))
-            return
+            if not self._nobody_serves("provider_lost", str(error), end_reason(error)) or self._roster.is_exhausted:
+                return
+            opened = await self._text_only.until_back(lambda: self._dialling.once(self._configure))
         self._adopt(opened)
         if opened.candidate is not served:
             self._context.warn(lost.code, f"{lost.reason}; the call goes on with {opened.candidate.name}")
         self._serving.update(opened)
         self.go_live()
+
+    def _nobody_serves(self, code: str, why: str, reason: EndReason) -> bool:
+        """Go on in writing, or end; returns which."""
+        if self._context.settings.degrade_to == "text":
+            self._text_only.begin(why)
+            return True
+        self._context.report(code, why)
+        self._context.end(reason)
+        return False
 
     # --- moving on ------------------------------------------------------------------------------------------------
 
@@ -284,6 +299,8 @@ class ProviderSide:
 
     def _adopt(self, opened: OpenLink, own_mark: int | None = None) -> OpenLink | None:
         self._forget_age()
+        if self._text_only.is_on:
+            self._text_only.end()
         replaced = self._serving.adopt(opened, own_mark)
         if (limit_ms := opened.provider.profile.max_session_ms) is not None:
             self._move_by(rollover.of_age(opened.opened_ms, limit_ms))

@@ -15,7 +15,6 @@ from roomkit.voice.realtime.commands import UpdateSession
 from roomkit.voice.realtime.profile import Profile
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.engine import Session
-from roomkit.voice.session.inside import is_inside
 from roomkit.voice.session.settings import SessionSettings
 
 _WIRE_NAMES: Final = {"system_prompt": "instructions", "catalog": "tools"}
@@ -86,7 +85,5 @@ async def reconfigure(live: Session, changes: AgentChanges, provider: RealtimeVo
     if provider is None and fits_in_place(changed, live.provider.profile):
         live.send(UpdateSession(live.link_config(settings)))
         live.settings = settings
-    elif is_inside(live.view.id):
-        live.hand_over_after_turn(settings, provider or live.provider)
     else:
         await live.hand_over(settings, provider or live.provider)

@@ -13,6 +13,7 @@ from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.session.budget import Budget
 
+DegradeTo = Literal["text"]
 PartialTranscripts = Literal["auto", "always"]
 OnLate = Literal["release", "cut"]
 
@@ -56,6 +57,7 @@ class SessionSettings:
     tool_result_max_length: int = 16_384
     tool_timeout_s: float = 30.0
     stall_timeout_s: float | None = 8.0
+    degrade_to: DegradeTo | None = None
     transcription_timeout_s: float = 2.0
     partial_transcripts: PartialTranscripts = "auto"
     hold_answers: bool = False
@@ -69,6 +71,8 @@ class SessionSettings:
     recording: Recording | None = None
 
     def __post_init__(self) -> None:
+        if self.degrade_to not in (None, "text"):
+            raise ConfigError(f'degrade_to is "text" or None, not {self.degrade_to!r}')
         if not 0.0 <= self.output_guard_ms <= MAX_GUARD_MS:
             raise ConfigError(f"output_guard_ms is from 0 (off) to {MAX_GUARD_MS:g}, not {self.output_guard_ms}")
         if self.output_guard_on_late not in get_args(OnLate):
