@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from roomkit._aio import StoppedError, Supervisor, unless
-from roomkit.errors import ProviderError, ProviderLostError
+from roomkit.errors import ProviderError, ProviderLostError, SessionStateError
 from roomkit.voice.realtime.reconnect import ReconnectPolicy, redacted
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class MCPConnection:
         self._policy = policy or ReconnectPolicy()
         self._supervisor = Supervisor(f"mcp:{name}")
         self._client: Client | None = None
+        self._was_opened = False
         self._broken = asyncio.Event()
         self._wanted = asyncio.Event()
         self._stale = asyncio.Event()
@@ -72,8 +73,12 @@ class MCPConnection:
 
         Raises:
             ProviderError: The server could not be started or reached, or speaks no MCP.
+            SessionStateError: It was opened before.
             Exception: What ``on_tools`` raised.
         """
+        if self._was_opened:
+            raise SessionStateError(f"the tools of MCP server {self.name} serve one `async with`: make them again")
+        self._was_opened = True
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._supervisor.start(self._own(ready), name="own")
         try:
@@ -182,15 +187,19 @@ class MCPConnection:
         """Ask for news where they must be asked for (2026-07-28); they come to `_notified` either way."""
         from mcp import MCPError
         from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
+        from mcp_types import CONNECTION_CLOSED
 
         try:
             async with client.listen(tools_list_changed=True) as news:
                 async for _ in news:
                     self._stale.set()
-        except (ListenNotSupportedError, MCPError):
+        except ListenNotSupportedError:
             return
         except SubscriptionLost:
             self._broken.set()
+        except MCPError as error:
+            if error.code == CONNECTION_CLOSED:
+                self._broken.set()
 
     async def _relist(self, client: Client) -> None:
         while True:

@@ -135,6 +135,7 @@ class MCPTools(Sequence[Tool]):
         Raises:
             ConfigError: Two tools have one name, or ``allow`` names one there is none of.
             ProviderError: The server could not be started or reached.
+            SessionStateError: It was entered before.
         """
         await self._connection.open()
         return self

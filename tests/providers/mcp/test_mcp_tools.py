@@ -17,8 +17,12 @@ import pytest
 
 from roomkit.channels.ai import AIChannel
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+from roomkit.channels.websocket import WebSocketChannel
+from roomkit.core.ports import ModelReply, ModelToolCall
 from roomkit.core.tools import ToolArgumentsError, ToolCatalog
-from roomkit.errors import ConfigError, ProviderError, ProviderLostError
+from roomkit.errors import ConfigError, ProviderError, ProviderLostError, SessionStateError
+from roomkit.kit import RoomKit
+from roomkit.models.content import TextContent
 from roomkit.providers.ai.mock import MockAIProvider
 from roomkit.providers.mcp import connection
 from roomkit.providers.mcp.tools import MCPTools
@@ -121,6 +125,17 @@ async def test_a_server_that_died_in_a_call_is_started_again_and_calls_meanwhile
     assert await call(tools, "add", a=1, b=2) == 3
 
 
+async def test_a_server_that_is_killed_while_nobody_calls_is_started_again_unasked(tools: MCPTools) -> None:
+    (process_id,) = _children()
+
+    os.kill(int(process_id), signal.SIGKILL)
+    await until(lambda: not tools.is_up)
+    await until(lambda: tools.is_up)
+
+    assert await call(tools, "add", a=1, b=2) == 3
+    assert _children() != [process_id]
+
+
 async def test_a_change_of_the_servers_list_is_a_change_of_this_one(tools: MCPTools) -> None:
     seen: list[list[str]] = []
     tools.on_change(lambda tools: seen.append([tool.name for tool in tools]))
@@ -148,6 +163,16 @@ async def test_a_server_that_dies_at_once_is_not_started_without_end() -> None:
 async def test_outside_of_async_with_there_are_no_tools() -> None:
     with pytest.raises(ConfigError, match="async with"):
         list(peer())
+
+
+async def test_it_serves_one_async_with() -> None:
+    tools = peer()
+    async with tools:
+        assert len(tools) == 8
+
+    with pytest.raises(SessionStateError, match="make them again"):
+        await tools.__aenter__()
+    assert "away" in (await call(tools, "add", a=1, b=2))["error"]
 
 
 async def test_when_it_is_closed_neither_task_nor_server_is_left() -> None:
@@ -181,7 +206,19 @@ async def test_a_voice_agent_calls_them(tools: MCPTools) -> None:
 
 
 async def test_a_text_agent_takes_the_list_as_it_is(tools: MCPTools) -> None:
-    assert AIChannel("agent", MockAIProvider(), tools=tools).channel_id == "agent"
+    wanted = ModelToolCall("c1", "order", {"number": 7})
+    model = MockAIProvider([ModelReply(tool_calls=(wanted,)), "Your order was sent."])
+    async with RoomKit() as kit:
+        kit.register_channel(AIChannel("agent", model, tools=tools))
+        kit.register_channel(WebSocketChannel("chat"))
+        await kit.create_room("room")
+        await kit.attach_channel("room", "chat")
+        await kit.attach_channel("room", "agent")
+
+        await kit.send_event("room", "chat", TextContent(body="Where is order 7?"), participant_id="ada")
+
+        assert [event.text for event in await kit.get_timeline("room")][-1] == "Your order was sent."
+    assert '"status": "sent"' in model.calls[-1].messages[-1].text
 
 
 async def test_two_servers_with_one_name_for_a_tool_need_a_prefix(tools: MCPTools) -> None:
