@@ -125,10 +125,11 @@ def test_the_command_refuses_a_file_that_is_no_script(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
-async def test_the_command_serves_until_it_is_interrupted() -> None:
+@pytest.mark.parametrize(("vendor", "model"), [("openai", "gpt-realtime-2.1"), ("xai", "grok-voice-latest")])
+async def test_the_command_serves_until_it_is_interrupted(vendor: str, model: str) -> None:
     command = "from roomkit.cli.simulate import simulate; simulate()"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", command, "openai", "--port", "0", stdout=asyncio.subprocess.PIPE, env={**os.environ}
+        sys.executable, "-c", command, vendor, "--port", "0", stdout=asyncio.subprocess.PIPE, env={**os.environ}
     )
     assert process.stdout is not None
     async with asyncio.timeout(20):
@@ -140,7 +141,7 @@ async def test_the_command_serves_until_it_is_interrupted() -> None:
         await process.stdout.read()
         status = await process.wait()
 
-    assert created["session"]["model"] == "gpt-realtime-2.1"
+    assert created["session"]["model"] == model
     assert status == 0
 
 
