@@ -7,7 +7,7 @@ It keeps the sessions of its rooms, gives each its settings and its door to the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -271,7 +271,8 @@ class RealtimeVoiceChannel(ChannelBase):
             SessionStateError: Another handoff is under way, or agents passed the call around too often in one turn.
         """
         live = self._live.get(session)
-        handoff = self._handoff(live, agent, reason=reason, summary=summary)
+        base = self._settings.overridden_by(live.view.metadata)
+        handoff = self._agents.handoff(self._agents.get(agent), base, live.provider, reason=reason, summary=summary)
         await live.change_agent(handoff, waits=not is_inside(live.view.id) and not is_inside_a_lock())
 
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
@@ -433,7 +434,7 @@ class RealtimeVoiceChannel(ChannelBase):
             created_at=clock.wall(),
             metadata=metadata,
         )
-        session = Session(
+        return Session(
             view,
             provider=led_by(self._agents.provider_of(agent), self._candidates),
             transport=self.transport,
@@ -442,15 +443,16 @@ class RealtimeVoiceChannel(ChannelBase):
             port=port,
             clock=clock,
             typed=take_typed,
+            fallback=self._fallback(settings.budget, metadata),
         )
-        if settings.budget is not None and settings.budget.fallback is not None:
-            fallback = self._agents.get(settings.budget.fallback)
-            session.when_degraded(lambda: self._handoff(session, fallback, reason="the budget is used up"))
-        return session
 
-    def _handoff(self, live: Session, agent: Agent | str, *, reason: str, summary: str = "") -> Handoff:
-        base = self._settings.overridden_by(live.view.metadata)
-        return self._agents.handoff(self._agents.get(agent), base, live.provider, reason=reason, summary=summary)
+    def _fallback(
+        self, budget: Budget | None, metadata: Mapping[str, Any]
+    ) -> Callable[[RealtimeVoiceProvider], Handoff] | None:
+        if budget is None or budget.fallback is None:
+            return None
+        agent, base = self._agents.get(budget.fallback), self._settings.overridden_by(metadata)
+        return lambda now: self._agents.handoff(agent, base, now, reason="the budget is used up", summary="")
 
     def _with_manual_turns(self, session: VoiceSession | str) -> Session:
         live = self._live.get(session)

@@ -64,6 +64,7 @@ class Session:
         port: The session's door to its room.
         typed: What to do with text the caller typed (it enters the room first, then `inject`).
         reconnect: When to dial a lost provider again.
+        fallback: What is to happen, from the provider it is with, for the fallback of its budget to serve.
 
     Attributes:
         recording: Starts and stops its recording.
@@ -81,8 +82,11 @@ class Session:
         clock: Clock,
         typed: Callable[[Session, str], Awaitable[None]],
         reconnect: ReconnectPolicy | None = None,
+        fallback: Callable[[RealtimeVoiceProvider], Handoff] | None = None,
     ) -> None:
         self._context = context = SessionContext(view, settings, port, clock)
+        if fallback is not None:
+            context.degrade = lambda: self.change_agent(fallback(self.provider))
         self._candidates = candidates_of(provider)
         self._connection = connection
         self._typed = typed
@@ -309,19 +313,13 @@ class Session:
         """Another agent serves from the next turn on; see `Handoffs`. Without ``waits`` a failure is reported."""
         if self._handoffs is None:
             raise self._context.not_live()
+        if self._handoffs.leads_to(handoff.to):
+            return
         self._handoffs.claim(handoff, is_own_wish=is_inside(self.view.id))
         if waits:
             await self._context.unless_over(self._handoffs.carry_out(handoff))
         else:
             self._context.start_task(self._handoffs.carry_out_or_report(handoff), "handoff")
-
-    def when_degraded(self, handoff: Callable[[], Handoff]) -> None:
-        """What is to happen for the fallback of its budget to serve."""
-
-        async def degrade() -> None:
-            await self.change_agent(handoff())
-
-        self._context.degrade = degrade
 
     def _provider_lost(self, lost: LinkLost) -> None:
         self._side.lost(lost)
