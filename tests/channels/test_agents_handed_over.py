@@ -1,4 +1,4 @@
-"""A call changes hands between named agents: by a tool, a hook or code (RFC 0008, R-0008-40..49)."""
+"""A call changes hands between named agents: by a tool, a hook or code (RFC 0008, R-0008-40..48)."""
 
 from __future__ import annotations
 
@@ -266,6 +266,27 @@ async def test_a_hook_on_what_the_caller_said_may_hand_over() -> None:
             "my invoice is wrong",
             "reception handed the call over to billing",
         ]
+
+
+async def test_a_hook_that_asks_again_for_who_serves_or_is_about_to_changes_nothing() -> None:
+    async with Desk(RECEPTION) as desk:
+
+        @desk.kit.hook(HookTrigger.ON_TRANSCRIPTION)
+        async def route(event: Any, context: Any) -> None:
+            await desk.channel.hand_over_to(event.session, "billing")
+
+        await desk.provider.simulate_response_start(desk.call)
+        await desk.provider.simulate_transcription(desk.call, "my invoice", role="user")
+        await desk.provider.simulate_transcription(desk.call, "is wrong", role="user")
+        await desk.provider.simulate_response_end(desk.call)
+        await asyncio.sleep(0.1)
+        await desk.provider.simulate_transcription(desk.call, "all of it", role="user")
+        await asyncio.sleep(0.1)
+
+        said = [event.text for event in await desk.kit.get_timeline("room")]
+        assert said[:2] == ["my invoice", "is wrong"]
+        assert said[-1] == "all of it", "no hook failed, so no words were blocked"
+        assert len(await desk.handoffs()) == 1
 
 
 async def test_a_hook_of_the_room_may_hand_over_although_it_holds_the_rooms_lock() -> None:

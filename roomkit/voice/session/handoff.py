@@ -1,4 +1,4 @@
-"""A call changes hands: another agent serves from the next turn on (RFC 0008, R-0008-40..49).
+"""A call changes hands: another agent serves from the next turn on (RFC 0008, R-0008-40..48).
 
 In place where the vendor can change all that differs, over a new link otherwise; either way between turns, with the
 results of tools told to the old agent first and the answer left to the new one. Not in here: who may hand over to whom
@@ -80,6 +80,10 @@ class Handoffs:
         self._drained = drained
         self._under_way: Handoff | None = None
         self._turn = self._count = 0
+
+    def leads_to(self, name: str) -> bool:
+        """Whether this agent serves, or is about to, without anything more being done."""
+        return name == (self._context.view.agent if self._under_way is None else self._under_way.to)
 
     def claim(self, handoff: Handoff, *, is_own_wish: bool) -> None:
         """Make it the one that is under way; `carry_out` must follow.
