@@ -41,14 +41,17 @@ SILENCE = bytes(len(SPEECH))
 class PhoneCall:
     """A caller on a paced mock transport, an agent on the simulator, a room between them."""
 
-    def __init__(self, script: Script, model: str = NATIVE, **channel: Any) -> None:
+    def __init__(self, script: Script, model: str = NATIVE, *, has_another: bool = False, **channel: Any) -> None:
         self.clock = VirtualClock()
         self.simulator = GeminiSimulator(script, clock=self.clock)
         self.transport = MockRealtimeTransport(lead_ms=200)
         self.kit = RoomKit(clock=self.clock)
+        provider = GeminiLiveProvider("key", model, dial=self.simulator.dial)
         self.channel = RealtimeVoiceChannel(
             "voice",
-            provider=GeminiLiveProvider("key", model, dial=self.simulator.dial),
+            provider=[provider, GeminiLiveProvider("key", model, dial=self.simulator.dial)]
+            if has_another
+            else provider,
             transport=self.transport,
             input_sample_rate=16_000,
             **channel,
@@ -127,6 +130,16 @@ async def test_googles_own_tools_stand_beside_ours() -> None:
 
         assert [one["name"] for one in first["functionDeclarations"]] == ["order_status"]
         assert others == [{"googleSearch": {}}, {"codeExecution": {}}]
+
+
+async def test_a_service_that_waits_until_an_answer_could_have_been_heard_has_not_stalled() -> None:
+    script = Script(hear("speech"), transcribe("tell me"), say("A long story.", seconds=30))
+    async with PhoneCall(script, has_another=True) as call:
+        await call.caller(speaks_ms=800, listens_ms=33_000)
+
+        assert len(call.simulator.sessions) == 1
+        assert await call.words() == [("user", "tell me"), ("assistant", "A long story.")]
+        assert call.heard_ms() == pytest.approx(30_000, abs=1)
 
 
 async def test_a_barge_in_leaves_the_words_that_were_heard() -> None:

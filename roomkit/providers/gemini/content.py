@@ -1,8 +1,8 @@
 """What is typed, shown, remembered or to be said, as Gemini's messages. Pure.
 
 Most models take it as turns of the conversation (``clientContent``) at any time. Gemini 3.1 takes those only before the
-conversation begins, and everything later as ``realtimeInput``: `Content` knows which, its subclass of the moment is
-chosen by `content_for`. The service knows the roles ``user`` and ``model``; a system's words are marked as such.
+conversation begins, and everything later as ``realtimeInput``. Both ways have one shape, `Content`. The service knows
+the roles ``user`` and ``model``; a system's words are the user's with a mark.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Serving:
             context.settings.stall_timeout_s,
             has_another=lambda: roster.has_another,
             is_owed=lambda: self._owes,
-            count=lambda: 0 if self._slot.current is None else self._slot.current.sink.count,
+            count=self._signs_of_life,
             on_stall=on_stall,
         )
 
@@ -190,6 +190,11 @@ class Serving:
         if view.provider not in (None, candidate.name):
             self._context.tell_client(messages.provider_changed(candidate.name))
         view.provider = candidate.name
+
+    def _signs_of_life(self) -> int:
+        """What came so far, and what was heard of it: some vendors end an answer only when it could have been heard."""
+        came = 0 if self._slot.current is None else self._slot.current.sink.count
+        return came - int(self._events.media.output.unheard_ms())
 
     @property
     def _owes(self) -> bool:

@@ -27,7 +27,7 @@ class StallWatch:
         timeout_s: Silence while something is owed; ``None``: never a stall.
         has_another: Whether somebody else could serve.
         is_owed: Whether something is owed now.
-        count: How many events came so far; any change is a sign of life.
+        count: How many events came so far and how much of them was heard; any change is a sign of life.
         on_stall: Called once a stall.
     """
 

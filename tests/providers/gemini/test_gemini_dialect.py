@@ -204,7 +204,7 @@ def test_an_answer_that_follows_an_interruption_without_its_end_is_another_one()
     ]
 
 
-def test_on_a_later_link_of_a_session_no_id_comes_again() -> None:
+def test_on_a_later_link_of_a_session_no_id_comes_again() -> None:  # R-0006-29
     wire = Wire(number=2)
 
     events = wire.hears(heard("Hi"), chunk())
