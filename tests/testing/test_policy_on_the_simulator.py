@@ -1,25 +1,42 @@
-"""What a hook forbids is never heard, whole calls against the simulator (RFC 0006, R-0006-28, R-0006-70..73)."""
+"""What a hook forbids is never heard, whole calls against every simulator (RFC 0006, R-0006-28, R-0006-70..73)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
 from roomkit.models.enums import EventStatus, HookTrigger
 from roomkit.models.hook import HookResult
+from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
+from roomkit.providers.gemini.realtime import GeminiLiveProvider
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.testing import OpenAISimulator, Script, VirtualClock, hear, say
+from roomkit.providers.xai.realtime import XAIRealtimeProvider
+from roomkit.testing import (
+    ElevenLabsSimulator,
+    GeminiSimulator,
+    OpenAISimulator,
+    Script,
+    VirtualClock,
+    XAISimulator,
+    hear,
+    say,
+)
 from roomkit.testing.call import tone
 from roomkit.voice.realtime.mock import MockRealtimeTransport
+from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+
+Vendor = Callable[[Script, VirtualClock], RealtimeVoiceProvider]
 
 pytestmark = pytest.mark.virtual_time
 
 SECRET = b"\x37\x13"
-"""The sample the forbidden phrase is spoken with; a tone has none of it."""
+"""The sample the forbidden phrase is spoken with: 4919, far louder than the tone around it, whoever resamples it."""
 
 ANSWER = "Certainly, with pleasure, the code for the door is swordfish, do not tell anybody."
 """Fourteen words of 0.3 s; the tenth is the forbidden one."""
@@ -27,18 +44,40 @@ ANSWER = "Certainly, with pleasure, the code for the door is swordfish, do not t
 SPOKEN = tone(2.7) + SECRET * 7_200 + tone(1.2)
 
 
+def openai(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
+    return OpenAIRealtimeProvider(api_key="sk-test", dial=OpenAISimulator(script, clock=clock).dial)
+
+
+def xai(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
+    return XAIRealtimeProvider(api_key="xai-test", dial=XAISimulator(script, clock=clock).dial)
+
+
+def gemini(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
+    return GeminiLiveProvider("key", dial=GeminiSimulator(script, clock=clock).dial)
+
+
+def elevenlabs(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
+    simulator = ElevenLabsSimulator(script, clock=clock)
+    return ElevenLabsRealtimeProvider(api_key="xi", agent_id="a", dial=simulator.dial, sign=simulator.sign)
+
+
+def secret_samples(pcm: bytes) -> int:
+    return int((np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)) > 3_000).sum())
+
+
 async def hear_the_answer(
-    *, pace: Literal["fast", "realtime"], guard_ms: float, thinks_s: float, on_late: Literal["release", "cut"]
+    vendor: Vendor = openai,
+    *,
+    pace: Literal["fast", "realtime"],
+    guard_ms: float,
+    thinks_s: float,
+    on_late: Literal["release", "cut"],
 ) -> tuple[int, float, list[Any], int]:
     """Samples of the secret heard, ms of agent audio heard, the timeline, late verdicts."""
     script = Script(hear("text"), say(ANSWER, audio=SPOKEN, pace=pace))
     clock = VirtualClock()
-    simulator, transport, kit = (
-        OpenAISimulator(script, clock=clock),
-        MockRealtimeTransport(lead_ms=200),
-        RoomKit(clock=clock),
-    )
-    provider = OpenAIRealtimeProvider(api_key="sk-test", dial=simulator.dial)
+    transport, kit = MockRealtimeTransport(lead_ms=200), RoomKit(clock=clock)
+    provider = vendor(script, clock)
     channel = RealtimeVoiceChannel(
         "voice", provider=provider, transport=transport, output_guard_ms=guard_ms, output_guard_on_late=on_late
     )
@@ -57,17 +96,19 @@ async def hear_the_answer(
     timeline = [event for event in await kit.get_timeline("room-1") if event.metadata.get("role") == "assistant"]
     late_verdicts = session.late_verdicts
     await kit.close()
-    secrets = sum(heard[at : at + 2] == SECRET for at in range(0, len(heard), 2))
-    return secrets, len(heard) / 48, timeline, late_verdicts
+    return secret_samples(heard), len(heard) / 48, timeline, late_verdicts
 
 
+@pytest.mark.parametrize("vendor", [openai, xai, gemini, elevenlabs])
 @pytest.mark.parametrize("pace", ["fast", "realtime"])
 @pytest.mark.parametrize("on_late", ["release", "cut"])
 @pytest.mark.parametrize("thinks_s", [0.0, 0.2])
 async def test_a_forbidden_phrase_never_reaches_the_caller(
-    pace: Literal["fast", "realtime"], on_late: Literal["release", "cut"], thinks_s: float
+    vendor: Vendor, pace: Literal["fast", "realtime"], on_late: Literal["release", "cut"], thinks_s: float
 ) -> None:
-    secrets, _, timeline, late = await hear_the_answer(pace=pace, guard_ms=500, thinks_s=thinks_s, on_late=on_late)
+    secrets, _, timeline, late = await hear_the_answer(
+        vendor, pace=pace, guard_ms=500, thinks_s=thinks_s, on_late=on_late
+    )
 
     assert (secrets, late) == (0, 0)
     [blocked] = [event for event in timeline if event.status is EventStatus.BLOCKED]

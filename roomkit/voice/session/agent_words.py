@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from roomkit.clock import Clock
-from roomkit.core.ports import Verdict
-from roomkit.models.voice import TranscriptionEvent
 from roomkit.voice.audio.playback import HeardItem
 from roomkit.voice.realtime.provider_events import Transcript
 from roomkit.voice.session.heard import HeardWords, WordTimes, words_heard
@@ -22,40 +19,10 @@ from roomkit.voice.session.media import Cut
 from roomkit.voice.session.recent import Recent
 from roomkit.voice.session.record import Record
 from roomkit.voice.session.transcripts import Transcripts
+from roomkit.voice.session.utterance import Blocked, Utterance
 
 MAX_UNSAID = 16
 """Items that were cut before their words came, kept until they come: more than one answer ever has."""
-
-
-@dataclass(slots=True)
-class Utterance:
-    """The agent's words of one item, until they are final.
-
-    Attributes:
-        cut: What was heard of the item when it was interrupted; its words are measured when all of them are known.
-    """
-
-    key: str
-    item_id: str
-    response_id: str
-    text: str = ""
-    was_asked: bool = False
-    cut: HeardItem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """An item that was stopped while it was being said: what was allowed of it, and the verdict that stopped it."""
-
-    item_id: str
-    response_id: str
-    allowed_text: str
-    verdict: Verdict[TranscriptionEvent]
-
-    @property
-    def key(self) -> str:
-        """As in `Utterance`."""
-        return self.item_id or self.response_id
 
 
 class AgentWords:
@@ -98,6 +65,7 @@ class AgentWords:
         self._being_cut: set[str] = set()
         self._cut_short = Recent()
         self._finished = Recent()
+        self._stopped = Recent()
 
     @property
     def response_ids(self) -> set[str]:
@@ -167,7 +135,7 @@ class AgentWords:
             return
         if not verdict.allowed:
             self._forget(utterance)
-            self._blocked.pop(utterance.key, None)  # stopped twice, on record once
+            self._stopped.add(utterance.key)
             self._transcripts.take_away("assistant", utterance.item_id)
             self._on_blocked(utterance.item_id, utterance.response_id)
             await self._record.place(utterance.key, verdict.event, blocked=verdict)
@@ -224,9 +192,15 @@ class AgentWords:
         while len(self._unsaid) > MAX_UNSAID:
             del self._unsaid[next(iter(self._unsaid))]
         for blocked in blocked_now:
-            self._blocked.pop(blocked.key, None)
-            self._finished.add(blocked.key)
-            await self._record.place(blocked.key, blocked.verdict.event, blocked=blocked.verdict)
+            await self._put_on_record(blocked)
+
+    async def _put_on_record(self, blocked: Blocked) -> None:
+        self._blocked.pop(blocked.key, None)
+        self._finished.add(blocked.key)
+        if blocked.key not in self._stopped:  # its final may have been blocked meanwhile
+            self._stopped.add(blocked.key)
+            place = f"{blocked.key}:blocked"  # what was heard of it before stands in its own
+            await self._record.place(place, blocked.verdict.event, blocked=blocked.verdict)
 
     async def expired(self, key: str) -> None:
         """The place of these words was given up: of a cut item the provider never finished, what is known counts."""
@@ -242,7 +216,9 @@ class AgentWords:
             all_ms = math.inf if n < last_with_audio else 0.0
             heard = by_key.pop(utterance.key, HeardItem(response_id, utterance.item_id, all_ms, all_ms))
             heard = utterance.cut or heard
-            if is_in_flight and not utterance.was_asked and utterance.key not in self._blocked:
+            if (blocked := self._blocked.get(utterance.key)) is not None:
+                utterance.allowed_text = blocked.allowed_text
+            if is_in_flight and not utterance.was_asked and heard.heard_ms > 0.0:
                 utterance.cut = heard  # the rest of its words is on its way
                 self._record.limit(utterance.key)
             else:
@@ -250,12 +226,12 @@ class AgentWords:
 
     async def _finish_cut(self, utterance: Utterance, item: HeardItem) -> None:
         heard = self._measured(utterance, item)
-        text, blocked = heard.text, self._blocked.get(utterance.key)
-        if blocked is not None and len(text) > len(blocked.allowed_text):
-            text = blocked.allowed_text
+        text, allowed_text = heard.text, utterance.allowed_text
+        if allowed_text is not None and len(text) > len(allowed_text):
+            text = allowed_text
         if text and not utterance.was_asked:
             verdict = await self._transcripts.judge("assistant", text, utterance.item_id)
-            if not verdict.allowed and blocked is None:
+            if not verdict.allowed and allowed_text is None:
                 self._forget(utterance)
                 self._transcripts.take_away("assistant", utterance.item_id)
                 await self._record.place(utterance.key, verdict.event, blocked=verdict)
@@ -277,8 +253,7 @@ class AgentWords:
         self._transcripts.show("assistant", text, item_id, is_final=True, interrupted=interrupted)
         self._history.said("assistant", text)
         if not text:
-            if utterance.key not in self._blocked:
-                self._record.release(utterance.key)
+            self._record.release(utterance.key)
             return
         how: dict[str, object] = {"interrupted": True, **metadata} if interrupted else {}
         await self._record.place(utterance.key, self._transcripts.event("assistant", text, item_id, metadata=how))

@@ -14,12 +14,12 @@ from roomkit.voice.realtime.commands import DeleteItem
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.provider_events import Role
 from roomkit.voice.session.agent_voice import AgentVoice
-from roomkit.voice.session.agent_words import Blocked
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.conversation import Conversation
 from roomkit.voice.session.media import Cut, Media
 from roomkit.voice.session.observers import Observers
 from roomkit.voice.session.turns import interrupts
+from roomkit.voice.session.utterance import Blocked
 
 
 class Floor:
@@ -71,18 +71,27 @@ class Floor:
 
     def block(self, role: Role, item_id: str, response_id: str) -> None:
         """The hooks blocked words: what the caller may not say is not answered, what the agent may not is not heard."""
-        self.interrupt()
         if role == "assistant":
-            self._media.output.drop(response_id)
-        elif item_id:
+            if self._is_going_on(response_id):
+                self.barge_in(by_provider=False)
+                self._media.output.drop(response_id)
+            return
+        self.interrupt()
+        if item_id:
             self._context.send(DeleteItem(item_id))
 
     def stop(self, blocked: Blocked) -> None:
         """The output guard stops an answer while it is being said."""
         self._conversation.agent.block_follows(blocked)
-        cut = self._media.interrupt(by_provider=False)
-        self._media.output.drop(blocked.response_id)
-        self.was_cut(cut)
+        if self._is_going_on(blocked.response_id):
+            self.barge_in(by_provider=False)
+            self._media.output.drop(blocked.response_id)
+        else:  # all of it was heard: too late, but for the record
+            self._context.lane.put(lambda: self._conversation.cut(Cut([], set())))
+
+    def _is_going_on(self, response_id: str) -> bool:
+        """Whether more of the answer may be made or heard; another one that has begun since is not to suffer for it."""
+        return response_id in self._media.in_flight or self._media.output.unheard_ms(response_id) > 0.0
 
     def was_cut(self, cut: Cut) -> None:
         """The audio was stopped: tell everybody who counts on it."""

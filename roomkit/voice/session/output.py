@@ -305,6 +305,10 @@ class OutputPath:
         """Whatever still comes of this answer is not to be heard."""
         self._dropped_responses.add(response_id)
 
+    def is_dropped(self, response_id: str) -> bool:
+        """Whether the answer was cut, and more of it may still come."""
+        return response_id in self._dropped_responses
+
     def forget(self, response_id: str) -> None:
         """The provider is done with this answer: no more of it can come."""
         self._dropped_responses.discard(response_id)

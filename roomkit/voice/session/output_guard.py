@@ -14,7 +14,6 @@ from roomkit.core.ports import Verdict
 from roomkit.models.voice import TranscriptionEvent
 from roomkit.voice.audio.playback import PlayedItem
 from roomkit.voice.realtime.provider_events import Transcript
-from roomkit.voice.session.agent_words import Blocked
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.conversation import Conversation
 from roomkit.voice.session.guard import Guard, Held, key_of
@@ -22,6 +21,7 @@ from roomkit.voice.session.inside import CURRENT_SESSION_ID
 from roomkit.voice.session.media import Media
 from roomkit.voice.session.output import MAX_QUEUED_MS
 from roomkit.voice.session.transcripts import NO_VERDICT
+from roomkit.voice.session.utterance import Blocked
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class OutputGuard:
 
     def said(self, transcript: Transcript) -> None:
         """What the agent is saying. Partials are asked about here; the final is asked about as such, on the lane."""
-        if self._context.is_over or not self._transcripts.are_judged:
+        if self._context.is_over or self._output.is_dropped(transcript.response_id) or not self._transcripts.are_judged:
             return
         key = transcript.item_id or transcript.response_id
         self._guard.said(key, transcript.response_id, transcript.text, is_whole=transcript.is_final)

@@ -141,7 +141,9 @@ async def test_what_was_allowed_before_the_forbidden_phrase_is_heard_and_on_reco
     says(call, ResponseStarted("r"), words(greeting), audio(tone(2)))
     await asyncio.sleep(1.9)
     says(call, words(greeting + "The code is swordfish."), audio(secret(1)))
-    await asyncio.sleep(3)
+    await asyncio.sleep(1)
+    says(call, ResponseDone("r", "cancelled"))
+    await call.session.settled()
 
     assert samples(heard(call)) == 0
     assert 1_400 <= call.heard_ms() <= 2_000
@@ -391,6 +393,33 @@ async def test_a_block_of_an_answer_the_caller_cut_does_not_touch_the_next() -> 
 
     assert (call.heard_ms(), samples(heard(call))) == (1_000, 0)
     assert call.port.words == [("assistant", "good morning")]
+
+
+async def test_a_provider_that_cannot_stop_is_not_asked_about_the_rest() -> None:
+    moderator = Moderator()
+    call = await guarded_call(moderator)
+    says(call, ResponseStarted("r"), words("swordfish"), audio(secret(1)))
+    await call.session.settled()
+    asked = len(moderator.asked)
+
+    says(call, words("swordfish, as"), audio(secret(1)), words("swordfish, as I said"))
+    await asyncio.sleep(1)
+
+    assert len(moderator.asked) == asked
+    assert len(call.port.blocked) == 1
+    assert heard(call) == b""
+
+
+async def test_a_block_that_comes_when_all_was_heard_is_only_put_on_record() -> None:
+    call = await guarded_call(Moderator(thinks_s=1.5), guard_ms=100)
+    says(call, ResponseStarted("r"), words("swordfish"), audio(tone(0.5)), ResponseDone("r"))
+    await asyncio.sleep(1)
+
+    says(call, ResponseStarted("s"), Audio(tone(3), "s", "j"))
+    await asyncio.sleep(5)
+
+    assert call.heard_ms() == 3_500
+    assert [event.text for event in call.port.blocked] == ["swordfish"]
 
 
 async def test_a_link_lost_while_an_answer_is_held_changes_nothing_of_the_guard() -> None:
