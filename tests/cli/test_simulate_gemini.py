@@ -38,7 +38,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     """Where the program says that it listens, with a script to play."""
     script = tmp_path / "desk.toml"
     script.write_text('[[steps]]\nhear = "text"\n[[steps]]\nsay = { text = "Until six.", seconds = 0.1 }\n')
-    program = [Path(sys.executable).with_name("roomkit"), "simulate", "gemini", "--port", "0", "--script", script]
+    program = [str(Path(sys.executable).with_name("roomkit")), "simulate", "gemini", "--port=0", f"--script={script}"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[-1]
