@@ -59,6 +59,7 @@ class AudioReader:
     def __init__(self) -> None:
         self._head = self._tail = self._before = self._behind = "nothing read yet"
         self._audio_from = self._tail_chars = 0
+        self._number_end = -1
         self._event_id = NO_ID
 
     def read(self, message: str) -> Chunk | None:
@@ -68,7 +69,7 @@ class AudioReader:
                 if message.endswith(self._tail):
                     coded = message[self._audio_from : -self._tail_chars]
                     return decode_base64(coded), self._event_id, NO_CHARS
-                if message.endswith(self._behind):
+                if message.endswith(self._behind) and message[self._number_end - 1].isdecimal():
                     return self._read_number(message)
             return self._learn(message)
         except ValueError:  # an escape in the audio, or JSON that only looked like it
@@ -77,7 +78,7 @@ class AudioReader:
     def _read_number(self, message: str) -> Chunk | None:
         """Of the known shape, but with another number."""
         number_at = message.rfind(self._before, -16 - len(self._before) - len(self._behind))
-        number = message[number_at + len(self._before) : -len(self._behind)]
+        number = message[number_at + len(self._before) : self._number_end]
         if number_at < 0 or not (number.isdecimal() and number.isascii()):
             return self._learn(message)
         self._remember(message[number_at:], int(number))
@@ -98,10 +99,9 @@ class AudioReader:
         if body.get("audio_base_64") != "":
             return None
         event_id = id_of(body)
-        usual = _TAIL.fullmatch(message, end)
-        if usual is not None and not body.get("alignment"):
+        if not body.get("alignment") and (usual := _TAIL.fullmatch(message, end)) is not None:
             self._head, self._before, self._behind = message[:begin], usual["before"], usual["behind"]
-            self._audio_from = begin
+            self._audio_from, self._number_end = begin, -len(self._behind)
             self._remember(message[end:], event_id)
         return decode_base64(message[begin:end]), event_id, timed_chars(object_of(body, "alignment"))
 

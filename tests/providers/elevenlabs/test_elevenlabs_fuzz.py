@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomkit.errors import WireError
+from roomkit.providers.elevenlabs.audio import AudioReader, chunk_of
 from roomkit.providers.elevenlabs.dialect import ElevenLabsDialect
 from roomkit.voice.realtime.commands import CancelResponse, InputPaused, LinkConfig, SendAudio, ToolResult
 from roomkit.voice.realtime.dialect import Decoded
@@ -91,3 +93,18 @@ def test_any_message_at_all_is_understood_or_unreadable(message: str | bytes) ->
         assert len(str(error)) < 100
     else:
         assert decoded == Decoded()
+
+
+def test_the_short_cut_past_json_reads_what_json_would_read() -> None:
+    texts = [frame for frame in FRAMES if isinstance(frame, str) and '"audio"' in frame]
+    compact = [json.dumps(json.loads(frame), separators=(",", ":")) for frame in texts]
+    reader = AudioReader()
+    read_count = 0
+
+    for message in mutations([*texts, *compact], 10_000, 3):
+        if not isinstance(message, str) or (chunk := reader.read(message)) is None:
+            continue
+        read_count += 1
+        assert chunk == chunk_of(json.loads(message)["audio_event"])
+
+    assert read_count > 1_000
