@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from roomkit.voice.realtime.provider_events import InputCommitted, ProviderEvent, SpeechStarted, SpeechStopped
+from roomkit.voice.realtime.provider_events import (
+    InputCommitted,
+    ProviderEvent,
+    ResponseDone,
+    SpeechStarted,
+    SpeechStopped,
+    Transcript,
+    TranscriptFailed,
+)
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.lane import Lane
 
@@ -32,14 +40,30 @@ class BetweenTurns:
         match event:
             case SpeechStarted():
                 self.caller_is_speaking = True
-            case SpeechStopped() | InputCommitted():
+                self._events.media.input.begin_utterance()
+            case SpeechStopped(is_utterance=is_utterance):
                 self.caller_is_speaking = False
+                if not is_utterance:
+                    self._events.media.input.end_utterance()
+            case InputCommitted():
+                self.caller_is_speaking = False
+            case Transcript("user", is_final=True) | TranscriptFailed() | ResponseDone(status="completed"):
+                self._events.media.input.end_utterance()
             case _:
                 pass
 
-    def link_lost(self) -> None:
-        """Who would have heard them stop is gone."""
+    def link_replaced(self) -> None:
+        """Another link hears them from now on."""
         self.caller_is_speaking = False
+
+    def link_lost(self) -> None:
+        """Who heard them is gone: the next link hears anew what has not become words or an answer."""
+        is_answered = self._events.voice.is_speaking and not self.caller_is_speaking
+        self.link_replaced()
+        if is_answered:
+            self._events.media.input.end_utterance()
+        if self._events.media.input.recall():
+            self._events.owes_answer = False  # the next link will answer what it hears, unasked
 
     def is_now(self, *, is_handover: bool) -> bool:
         """Whether nobody speaks and every word so far has found its place.

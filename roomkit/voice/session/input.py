@@ -1,7 +1,8 @@
 """The caller's audio on its way to the provider: gate, alignment, resampling, hand-over. The sacred path.
 
 While no provider link is up the audio waits here, in order, bounded in milliseconds: the oldest is dropped and
-counted, for late speech is worse than lost speech. Nothing here waits, allocates a task, logs or takes a lock.
+counted, for late speech is worse than lost speech. What a lost link heard of an unfinished utterance goes before it.
+Nothing here waits, allocates a task, logs or takes a lock.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_HELD_MS = 10_000.0
 """Caller audio kept while no provider link is up: about one long sentence."""
+
+BEFORE_SPEECH_MS = 500.0
+"""Audio from before the vendor noticed that the caller speaks: their first syllable is in it."""
 
 LEVEL_INTERVAL_MS = 100.0
 """How often a level is offered, in milliseconds of audio (about 10 a second)."""
@@ -49,6 +53,9 @@ class InputPath:
         self._link: ProviderLink | None = None
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
+        self._unfinished: deque[bytes] = deque()
+        self._unfinished_bytes = 0
+        self._is_in_utterance = False
         self._dropped_bytes = 0
         self._gated_bytes = 0
         self.sent_bytes = 0
@@ -101,11 +108,32 @@ class InputPath:
         if link is None:
             self._hold(pcm)
             return
+        self._remember(pcm)
         if self._resampler is not None:
             pcm = self._resampler.feed(pcm)
         if pcm:
             self.sent_bytes += len(pcm)
             link.send(SendAudio(pcm))
+
+    def begin_utterance(self) -> None:
+        """The caller began to speak: what they say may have to be said again to another link."""
+        self._is_in_utterance = True
+
+    def end_utterance(self) -> None:
+        """What they said is known."""
+        self._is_in_utterance = False
+
+    def recall(self) -> bool:
+        """Let the next link hear from its beginning what the caller had not finished saying, or was not written down.
+
+        To be called when the link is lost. Returns whether there was an utterance.
+        """
+        if self._is_in_utterance:
+            self._held.extendleft(reversed(self._unfinished))
+            self._held_bytes += self._unfinished_bytes
+        self._unfinished, self._unfinished_bytes = deque(), 0
+        was_in_utterance, self._is_in_utterance = self._is_in_utterance, False
+        return was_in_utterance
 
     def attach(self, link: ProviderLink, rate_hz: int) -> None:
         """A provider link is up: what waited goes first, in order.
@@ -140,6 +168,7 @@ class InputPath:
     def resample_from(self, rate_hz: int) -> None:
         """The client came back on another link, which may sample at another rate."""
         self._set_rate(rate_hz)
+        self._unfinished, self._unfinished_bytes = deque(), 0
         self._alignment = Alignment()
         self._resampler = resampler(rate_hz, self._provider_rate_hz)
 
@@ -148,6 +177,13 @@ class InputPath:
         self._bytes_per_ms = rate_hz * 2 / 1000.0
         self._level_bytes = LEVEL_INTERVAL_MS * self._bytes_per_ms
         self._until_level = self._level_bytes
+
+    def _remember(self, pcm: bytes) -> None:
+        self._unfinished.append(pcm)
+        self._unfinished_bytes += len(pcm)
+        bound_ms = MAX_HELD_MS if self._is_in_utterance else BEFORE_SPEECH_MS
+        while self._unfinished_bytes > bound_ms * self._bytes_per_ms:
+            self._unfinished_bytes -= len(self._unfinished.popleft())
 
     def _hold(self, pcm: bytes) -> None:
         if not pcm:

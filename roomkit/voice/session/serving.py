@@ -11,6 +11,7 @@ from collections.abc import Callable
 from roomkit.models.session import LinkState
 from roomkit.voice.realtime.commands import (
     AskForResponse,
+    BeginInput,
     Command,
     InjectText,
     Speak,
@@ -118,6 +119,7 @@ class Serving:
         replaced = self._slot.adopt(opened, self._context.clock.now_ms())
         if replaced is not None:
             self._let_go()
+            self._between.link_replaced()
         for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
             opened.link.send(command)
         self._name(opened.candidate)
@@ -137,6 +139,7 @@ class Serving:
         """The link is lost; returns it and for how many milliseconds it served."""
         dropped, was_up_ms = self._slot.drop(), self._context.clock.now_ms() - self._slot.up_since_ms
         self._let_go()
+        self._between.link_lost()
         return dropped, was_up_ms
 
     async def close(self) -> None:
@@ -150,6 +153,8 @@ class Serving:
         if _asks(command):
             self._events.owes_answer = True
         self._unsent.note(command, is_up=self._slot.current is not None)
+        if isinstance(command, BeginInput):
+            self._events.media.input.begin_utterance()
         if self._slot.current is not None:
             self._slot.current.link.send(command)
             self._stall.look()
@@ -172,7 +177,6 @@ class Serving:
     def _let_go(self) -> None:
         """The link that served does not any more."""
         self._stall.stop()
-        self._between.link_lost()
         self._unsent.link_lost(is_heard=self._events.voice.is_speaking)
         self._events.provider_lost()
 

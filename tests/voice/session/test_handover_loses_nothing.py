@@ -1,4 +1,4 @@
-"""What a call keeps when it changes links: the caller's audio, words to be said, pictures (RFC 0006, R-0006-52, -57)."""
+"""What a call keeps when it changes links: the caller's audio, words to be said (RFC 0006, R-0006-12, -52, -57)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from roomkit.voice.audio.resample import Resampler
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MOCK_PROFILE, MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.provider import ProviderLink, ProviderSink
+from roomkit.voice.realtime.provider_events import InputCommitted, SpeechStopped
 from roomkit.voice.session.settings import SessionSettings
 
 pytestmark = pytest.mark.virtual_time
@@ -128,6 +129,69 @@ async def test_a_caller_who_never_stops_does_not_hold_up_a_hand_over_for_ever() 
         assert call.session.provider == "new"
 
 
+# --- what a lost link had heard -----------------------------------------------------------------------------------
+
+
+async def test_an_utterance_in_the_middle_of_which_the_link_drops_is_heard_anew_from_its_beginning() -> None:
+    async with Handover(Vendor(), Vendor("new")) as call:
+        await call.speaks(0, 100)
+        await call.old.simulate_speech_start(call.session)
+        await call.speaks(100, 100)
+        before = len(call.old.heard)
+
+        await call.old.simulate_disconnect(call.session)
+        await call.speaks(200, 50)
+
+        assert call.old.heard[before:] == b"".join(numbered(frame) for frame in range(75, 250))
+
+
+async def test_an_utterance_that_was_not_written_down_is_heard_anew_and_the_answer_not_asked_for_as_well() -> None:
+    async with Handover(Vendor(), Vendor("new")) as call:
+        await call.old.simulate_speech_start(call.session)
+        await call.speaks(0, 50)
+        await call.old.simulate_speech_end(call.session)
+        await call.old.simulate_event(call.session, InputCommitted("turn-0"))
+
+        await call.old.simulate_disconnect(call.session)
+        await asyncio.sleep(1)
+
+        assert call.old.told() == ["send_audio"] * 50
+
+
+@pytest.mark.parametrize("known_by", ["words", "noise", "answer"])
+async def test_an_utterance_that_is_known_is_not_heard_twice(known_by: str) -> None:
+    async with Handover(Vendor(), Vendor("new")) as call:
+        await call.old.simulate_speech_start(call.session)
+        await call.speaks(0, 50)
+        match known_by:
+            case "words":
+                await call.old.simulate_speech_end(call.session)
+                await call.old.simulate_transcription(call.session, "numbers", role="user")
+            case "noise":
+                await call.old.simulate_event(call.session, SpeechStopped("turn-0", is_utterance=False))
+            case _:
+                await call.old.simulate_speech_end(call.session)
+                await call.old.simulate_response_start(call.session)
+                await call.old.simulate_response_end(call.session)
+
+        await call.old.simulate_disconnect(call.session)
+        await asyncio.sleep(1)
+
+        assert "send_audio" not in call.old.told()
+
+
+async def test_of_a_very_long_utterance_the_last_ten_seconds_are_heard_anew() -> None:
+    async with Handover(Vendor(), Vendor("new")) as call:
+        await call.old.simulate_speech_start(call.session)
+        await call.speaks(0, 1_000)
+        before = len(call.old.heard)
+
+        await call.old.simulate_disconnect(call.session)
+        await asyncio.sleep(1)
+
+        assert call.old.heard[before:] == b"".join(numbered(frame) for frame in range(500, 1_000))
+
+
 # --- what is owed beside the conversation -----------------------------------------------------------------------------
 
 
@@ -199,4 +263,5 @@ async def test_a_turn_taken_by_hand_goes_on_over_a_lost_link() -> None:
         told = call.old.told()
         assert [told[0], *told[-1:]] == ["begin_input", "commit_input"]
         assert set(told[1:-1]) == {"send_audio"}
-        assert call.old.heard == b"".join(numbered(frame) for frame in range(10))
+        assert told.count("send_audio") == 10  # the first half too, which the lost link had heard
+        assert call.old.heard[-10 * 640 :] == b"".join(numbered(frame) for frame in range(10))
