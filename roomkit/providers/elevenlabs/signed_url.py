@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from roomkit._extras import require
-from roomkit.errors import ProviderLostError, ProviderRefusedError
+from roomkit.errors import RealtimeConnectionError
 from roomkit.providers.elevenlabs.faults import ELEVENLABS_CLOSES
 from roomkit.voice.realtime.reconnect import Failure
 from roomkit.voice.wires.port import WireRefused
 
 if TYPE_CHECKING:
     from roomkit.providers.elevenlabs.config import ElevenLabsRealtimeConfig
+
+_WHAT: Final = "ElevenLabs' signed URL"
 
 REQUEST_TIMEOUT_S: Final = 5.0
 """Half of a link's handshake: the socket has to come up in the rest."""
@@ -41,14 +43,9 @@ async def fetch_signed_url(config: ElevenLabsRealtimeConfig) -> str:
     except httpx.HTTPError as error:  # its text may quote the URL; its kind says enough
         raise _lost("unreachable", f"could not be reached: {type(error).__name__}") from error
     if response.status_code != httpx.codes.OK:
-        raise _refused(response.status_code)
+        refused = WireRefused(response.status_code, "the vendor gave none")
+        raise ELEVENLABS_CLOSES.of_refusal(refused).as_error(_WHAT)
     return _url_in(response)
-
-
-def _refused(status: int) -> ProviderRefusedError | ProviderLostError:
-    failure = ELEVENLABS_CLOSES.of_refusal(WireRefused(status, "the vendor gave no signed URL"))
-    kind = ProviderLostError if failure.retryable else ProviderRefusedError
-    return kind(f"ElevenLabs' signed URL: {failure.reason}", code=failure.code, retryable=failure.retryable)
 
 
 def _url_in(response: object) -> str:
@@ -63,5 +60,5 @@ def _url_in(response: object) -> str:
     return url
 
 
-def _lost(code: str, reason: str) -> ProviderLostError:
-    return ProviderLostError(f"ElevenLabs' signed URL: {Failure(code, reason, True).reason}", code=code, retryable=True)
+def _lost(code: str, reason: str) -> RealtimeConnectionError:
+    return Failure(code, reason, retryable=True).as_error(_WHAT)
