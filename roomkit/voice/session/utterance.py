@@ -1,4 +1,4 @@
-"""One item of what the agent says, until its words are final; and what is known of one that was stopped. Values only."""
+"""One item of what the agent says until its words are final, and what is known of one that was stopped. Values only."""
 
 from __future__ import annotations
 
