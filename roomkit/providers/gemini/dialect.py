@@ -231,7 +231,8 @@ class GeminiDialect:
             if pcm := audio_of(dict(object_of(part, "inlineData"))):
                 events += self._heard(pcm)
         if said := text_of(object_of(content, "outputTranscription"), "text"):
-            events += self._agent_acts()
+            if not self._turns.is_interrupted:  # or they trail behind the audio that was cut
+                events += self._agent_acts()
             events += self._turns.said(said)
         if content.get("generationComplete") is True:
             self._turns.generated()

@@ -122,6 +122,7 @@ class Turns:
     Attributes:
         caller: The caller's side.
         current_id: The answer that what comes now belongs to; ``""``: it begins another.
+        is_interrupted: The open answer was cut, and is not done.
     """
 
     def __init__(self) -> None:
@@ -132,7 +133,7 @@ class Turns:
         self._open_id = ""
         self._text = ""
         self._usage: Mapping[str, float] = {}
-        self._is_interrupted = False
+        self.is_interrupted = False
         self._is_generated = False
 
     def number_link(self, number: int) -> None:
@@ -179,7 +180,7 @@ class Turns:
 
     def interrupted(self) -> list[ProviderEvent]:
         """The service cut the answer because the caller spoke."""
-        self._is_interrupted = bool(self._open_id)
+        self.is_interrupted = bool(self._open_id)
         self.current_id = ""
         return [Interrupted(self._open_id)]
 
@@ -189,7 +190,7 @@ class Turns:
         Args:
             reason: The vendor's ``turnCompleteReason``.
         """
-        if self._is_interrupted:  # the caller is speaking: their words belong to the turn that follows
+        if self.is_interrupted:  # the caller is speaking: their words belong to the turn that follows
             return self._end("cancelled", "turn_detected")
         status: ResponseStatus = "completed" if reason in _COMPLETE_REASONS else "failed"
         return [*self._end(status, reason.lower()), *self.caller.answer_is_over()]
@@ -204,6 +205,6 @@ class Turns:
         response_id, text, usage = self._open_id, self._text, self._usage
         self._open_id = self.current_id = self._text = ""
         self._usage = {}
-        self._is_interrupted = self._is_generated = False
+        self.is_interrupted = self._is_generated = False
         final = [Transcript("assistant", text.lstrip(), is_final=True, response_id=response_id)] if text else []
         return [*final, ResponseDone(response_id, status, usage, reason)]

@@ -192,6 +192,15 @@ def test_an_interruption_ends_the_answer_and_the_callers_words_belong_to_the_nex
     ]
 
 
+def test_words_that_trail_behind_an_interruption_belong_to_what_was_cut() -> None:
+    wire = Wire()
+
+    events = wire.hears(spoken("Once upon"), chunk(), INTERRUPTED, spoken(" a time"), COMPLETE)
+
+    assert [event for event in events if isinstance(event, ResponseStarted)] == [ResponseStarted("response-1")]
+    assert Transcript("assistant", "Once upon a time", True, "", "response-1") in events
+
+
 def test_an_answer_that_follows_an_interruption_without_its_end_is_another_one() -> None:
     wire = Wire()
 
