@@ -1,39 +1,32 @@
 """RealtimeVoiceChannel: speech-to-speech in a room. A façade over the session engine (`roomkit.voice.session`).
 
-It keeps the sessions of its rooms, gives each its settings and its door to the room, and passes on what the kit says
-(permissions, text from other channels). Not in here: anything about audio or turns.
+It begins sessions, each with its settings, its agent and its door to the room, and changes their agents. Not in here:
+what can be done to a call that is running (`live_calls`), anything about audio or turns.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from roomkit.channels.base import ChannelBase
+from roomkit.channels.live_calls import LiveCalls
 from roomkit.channels.voice_agents import VoiceAgents
-from roomkit.channels.voice_from_room import bring_in, show
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.core.locks import is_inside_a_lock
 from roomkit.core.room_port import NullRoomPort
 from roomkit.core.tools import ToolCatalog, ToolHandler
-from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
-from roomkit.models.recording import Recording, RecordingEvent, Tracks
-from roomkit.models.session import EndReason, VoiceSession
+from roomkit.models.recording import Recording
+from roomkit.models.session import VoiceSession
 from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.backends.base import VoiceBackend
 from roomkit.voice.realtime.agent import Agent
-from roomkit.voice.realtime.commands import AskForResponse, BeginInput, CommitInput
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.realtime.provider_events import Role
 from roomkit.voice.session.budget import Budget
 from roomkit.voice.session.candidates import Entry, candidates_of, led_by
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.handoff import Handoff
 from roomkit.voice.session.inside import is_inside
-from roomkit.voice.session.live import LiveSessions
 from roomkit.voice.session.reconfigure import AgentChanges, reconfigure
 from roomkit.voice.session.settings import AgentSettings, DegradeTo, OnLate, PartialTranscripts, SessionSettings
 from roomkit.voice.session.typed import take_typed
@@ -41,11 +34,9 @@ from roomkit.voice.session.typed import take_typed
 if TYPE_CHECKING:
     from roomkit.core.ports import RoomPort
     from roomkit.models.channel import ChannelBinding
-    from roomkit.models.context import RoomContext
-    from roomkit.models.event import RoomEvent
 
 
-class RealtimeVoiceChannel(ChannelBase):
+class RealtimeVoiceChannel(LiveCalls):
     """Binds a speech-to-speech provider to an audio transport, and makes what was said part of the room.
 
     Works without a kit too: then every hook allows and nothing is stored.
@@ -133,41 +124,24 @@ class RealtimeVoiceChannel(ChannelBase):
         self.transport = transport
         self._settings = SessionSettings(
             agent=AgentSettings(
-                system_prompt=system_prompt,
-                voice=voice,
-                temperature=temperature,
-                catalog=ToolCatalog(tools, tool_handler),
-                provider_config=dict(provider_config or {}),
+                system_prompt=system_prompt, voice=voice, temperature=temperature,
+                catalog=ToolCatalog(tools, tool_handler), provider_config=dict(provider_config or {}),
                 vendor=self.provider.name,
             ),
-            tool_handler=tool_handler,
-            input_rate_hz=input_sample_rate,
-            output_rate_hz=output_sample_rate,
-            transport_rate_hz=transport_sample_rate,
-            emit_transcription_events=emit_transcription_events,
-            mute_on_tool_call=mute_on_tool_call,
-            tool_result_max_length=tool_result_max_length,
-            tool_timeout_s=tool_timeout_s,
-            stall_timeout_s=stall_timeout_s,
-            degrade_to=degrade_to,
-            transcription_timeout_s=transcription_timeout_s,
-            partial_transcripts=partial_transcripts,
-            greeting=greeting,
-            hold_answers=hold_answers,
-            client_grace_ms=client_grace_ms,
-            lead_ms=lead_ms,
-            recording=recording,
-            output_guard_ms=output_guard_ms,
-            output_guard_on_late=output_guard_on_late,
-            prices=prices,
-            budget=budget,
-        )
+            tool_handler=tool_handler, input_rate_hz=input_sample_rate, output_rate_hz=output_sample_rate,
+            transport_rate_hz=transport_sample_rate, emit_transcription_events=emit_transcription_events,
+            mute_on_tool_call=mute_on_tool_call, tool_result_max_length=tool_result_max_length,
+            tool_timeout_s=tool_timeout_s, stall_timeout_s=stall_timeout_s, degrade_to=degrade_to,
+            transcription_timeout_s=transcription_timeout_s, partial_transcripts=partial_transcripts,
+            greeting=greeting, hold_answers=hold_answers, client_grace_ms=client_grace_ms, lead_ms=lead_ms,
+            recording=recording, output_guard_ms=output_guard_ms, output_guard_on_late=output_guard_on_late,
+            prices=prices, budget=budget,
+        )  # fmt: skip
         self._agents = VoiceAgents(
             agents, providers=[c.provider for c in self._candidates], hand_over=self.hand_over_to
         )
         self._agents.check(self._settings)
         self._clock = clock
-        self._live = LiveSessions(channel_id)
 
     # --- sessions -------------------------------------------------------------------------------------------------
 
@@ -206,26 +180,6 @@ class RealtimeVoiceChannel(ChannelBase):
             session.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
         await self._live.run(session)
         return session.view
-
-    async def end_session(self, session: VoiceSession | str, *, drain: bool = False) -> None:
-        """Hang up; returns when nothing of the session is left. Unknown or ended sessions: nothing happens.
-
-        Called from one of the session's own hooks or tools it returns at once and the end follows.
-
-        Args:
-            session: The session or its id.
-            drain: First let the caller hear what is being said.
-        """
-        live = self._live.find(session)
-        if live is None:
-            return
-        if drain and is_inside(live.view.id):
-            live.end_after_drain(EndReason.HANGUP)
-            return
-        if drain:
-            await live.drained()
-        live.end(EndReason.HANGUP)
-        await live.ended()
 
     async def reconfigure_session(
         self,
@@ -274,128 +228,6 @@ class RealtimeVoiceChannel(ChannelBase):
         base = self._settings.overridden_by(live.view.metadata)
         handoff = self._agents.handoff(self._agents.get(agent), base, live.provider, reason=reason, summary=summary)
         await live.change_agent(handoff, waits=not is_inside(live.view.id) and not is_inside_a_lock())
-
-    def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
-        """The room's sessions on this channel, oldest first."""
-        return [live.view for live in self._live.of_room(room_id)]
-
-    async def wait_idle(self, room_id: str, timeout: float = 15) -> None:
-        """Return when no agent of the room is answering or being heard.
-
-        From inside one of a session's own hooks or tools, that session is not waited for.
-
-        Raises:
-            TimeoutError: One still is after ``timeout`` seconds.
-        """
-        async with asyncio.timeout(timeout):
-            for live in self._live.of_room(room_id):
-                if not is_inside(live.view.id):
-                    await live.drained()
-
-    async def drain(self) -> None:
-        """Take no more callers, and hang up each call once its caller has heard what is being said."""
-        await self._live.drain()
-
-    # --- into a session -------------------------------------------------------------------------------------------
-
-    async def inject_text(
-        self, session: VoiceSession | str, text: str, *, role: Role = "user", silent: bool = False
-    ) -> None:
-        """Put words into the conversation: answered aloud, or with ``silent`` as context only.
-
-        Raises:
-            NotFoundError: The session is over.
-        """
-        self._live.get(session).inject(text, role, silent=silent)
-
-    async def inject_image(
-        self, session: VoiceSession | str, data: bytes, mime_type: str = "image/png", *, silent: bool = False
-    ) -> None:
-        """Show the agent a picture, answered aloud, or with ``silent`` as context only.
-
-        Raises:
-            ConfigError: The provider takes no images, or not this one: 10 MB of PNG, JPEG, GIF or WebP, as it can.
-            NotFoundError: The session is over.
-        """
-        show(self._live.get(session), data, mime_type, silent=silent)
-
-    async def begin_user_turn(self, session: VoiceSession | str) -> None:
-        """Push to talk: the caller's turn begins; what the agent is saying is cut.
-
-        Raises:
-            ConfigError: The provider has no manual turns.
-            NotFoundError: The session is over.
-        """
-        live = self._with_manual_turns(session)
-        live.events.floor.interrupt()
-        live.send(BeginInput())
-
-    async def end_user_turn(self, session: VoiceSession | str) -> None:
-        """Push to talk: the caller's turn is complete and to be answered.
-
-        Raises:
-            ConfigError: The provider has no manual turns.
-            NotFoundError: The session is over.
-        """
-        live = self._with_manual_turns(session)
-        live.events.voice.new_turn()
-        live.send(CommitInput())
-
-    async def request_response(self, session: VoiceSession | str, instructions: str | None = None) -> None:
-        """Ask the agent for an answer now.
-
-        Raises:
-            NotFoundError: The session is over.
-        """
-        self._live.get(session).send(AskForResponse(instructions))
-
-    def send_client_message(self, session: VoiceSession | str, message: Mapping[str, Any]) -> None:
-        """Tell the client something of the application's own; JSON-able, with a ``type`` no transport uses.
-
-        Raises:
-            NotFoundError: The session is over.
-        """
-        self._live.get(session).tell_client(message)
-
-    async def start_recording(
-        self, session: VoiceSession | str, path: Path | str | None = None, *, tracks: Tracks | None = None
-    ) -> Path:
-        """Record a session from now on; returns the WAV file, once it is there. Its event log has the same name.
-
-        Args:
-            session: The session or its id.
-            path: Must not exist; default: named by the session, in the directory of its `Recording`.
-            tracks: ``"two"`` (caller left, agent right) or ``"mixed"``; default: as in its `Recording`, else two.
-
-        Raises:
-            ConfigError: No place to record to, or the file is there already or cannot be made.
-            NotFoundError: The session is over.
-            SessionStateError: It is being recorded already.
-        """
-        return await self._live.get(session).recording.start(path, tracks=tracks)
-
-    async def stop_recording(self, session: VoiceSession | str) -> RecordingEvent | None:
-        """Complete a session's recording; returns what the hooks are told, or ``None`` where there was none.
-
-        Raises:
-            NotFoundError: The session is over, and its recording complete.
-        """
-        return await self._live.get(session).recording.stop()
-
-    # --- what the kit says ----------------------------------------------------------------------------------------
-
-    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> None:
-        """What other channels say and show: people's is answered aloud, other agents' is silent context (R-0006-40)."""
-        await bring_in(event, binding, context, self._live.of_room(event.room_id))
-
-    def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
-        """Permissions hold from the very next frame; without a binding the room's sessions end."""
-        for live in self._live.of_room(room_id):
-            if binding is None:
-                live.permit(can_write=False, can_read=False)
-                live.end(EndReason.ACCESS_REVOKED)
-            else:
-                live.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
 
     async def close(self) -> None:
         """End every session, then the transport and the provider. Idempotent."""
@@ -453,9 +285,3 @@ class RealtimeVoiceChannel(ChannelBase):
             return None
         agent, base = self._agents.get(budget.fallback), self._settings.overridden_by(metadata)
         return lambda now: self._agents.handoff(agent, base, now, reason="the budget is used up", summary="")
-
-    def _with_manual_turns(self, session: VoiceSession | str) -> Session:
-        live = self._live.get(session)
-        if not live.provider.profile.manual_turns:
-            raise ConfigError(f"{live.provider.name} takes turns by itself; request_response asks for an answer")
-        return live
