@@ -9,7 +9,7 @@ import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.core.tools import ToolCatalog
-from roomkit.errors import ProviderError, ProviderLostError, ProviderRefusedError
+from roomkit.errors import ProviderLostError, ProviderRefusedError, RealtimeConnectionError
 from roomkit.models.session import EndReason, LinkState
 from roomkit.models.tool_call import Tool
 from roomkit.testing.call import Call, start_call
@@ -102,17 +102,15 @@ async def test_a_tool_that_finished_while_the_link_was_down_is_told_without_its_
 
 
 @pytest.mark.parametrize(
-    "refusal",
-    [
-        ProviderRefusedError("the handle is too old", code="resume_refused", retryable=False),
-        ProviderLostError("it hung up while connecting"),
-    ],
+    ("kind", "code"), [(ProviderRefusedError, "resume_refused"), (ProviderLostError, "handshake_timeout")]
 )
-async def test_a_handle_that_does_not_work_is_tried_once_and_the_conversation_replayed(refusal: ProviderError) -> None:
+async def test_a_handle_that_does_not_work_is_tried_once_and_the_conversation_replayed(
+    kind: type[RealtimeConnectionError], code: str
+) -> None:
     provider = Resuming()
     call = await start_call(provider=provider)
     await talk(call)
-    provider.refuse_with = [refusal]
+    provider.refuse_with = [kind("not with this handle", code=code)]
 
     await provider.simulate_disconnect(call.view)
     await asyncio.sleep(1)
@@ -164,8 +162,7 @@ async def test_a_refusal_for_another_reason_ends_the_call_after_one_try_without_
     provider = Resuming()
     call = await start_call(provider=provider)
     await talk(call)
-    no = ProviderRefusedError("the key was revoked", code="http_401", retryable=False)
-    provider.refuse_with = [no, no, no]
+    provider.refuse_with = [ProviderRefusedError("the key was revoked", code="http_401") for _ in range(3)]
 
     await provider.simulate_disconnect(call.view)
     await call.over()

@@ -20,7 +20,10 @@ from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransp
 
 pytestmark = pytest.mark.virtual_time
 
-LOST = ProviderLostError("unreachable")
+
+def lost() -> ProviderLostError:
+    """A fresh one each time: an exception that is kept keeps its traceback, and that the session."""
+    return ProviderLostError("unreachable")
 
 
 class Written:
@@ -42,7 +45,7 @@ class Written:
         await self.kit.close()
 
     async def goes_away(self) -> None:
-        self.provider.refuse_with = [LOST] * 9
+        self.provider.refuse_with = [lost() for _ in range(9)]
         await self.provider.simulate_disconnect(self.session)
         await asyncio.sleep(31)
 
@@ -79,7 +82,7 @@ async def test_audio_comes_back_when_it_can_without_what_was_said_to_nobody() ->
         await call.goes_away()
         await call.transport.simulate_client_audio(call.session, tone(1))
         await call.transport.simulate_client_text(call.session, "hello")
-        call.provider.refuse_with = [LOST]
+        call.provider.refuse_with = [lost()]
 
         await asyncio.sleep(300)
         await call.transport.simulate_client_audio(call.session, b"\x01\x00" * 160)
