@@ -510,7 +510,7 @@ def test_the_guard_never_adds_more_than_it_was_given(steps: list[tuple[str, int,
         unguarded, guarded = runner.run(leaving_ms(0)), runner.run(leaving_ms(GUARD_MS))
 
     assert len(unguarded) == len(guarded)
-    # The pacer wakes for 60 ms at a time, so one piece may leave with the next of its burst.
+    # The pacer wakes for 60 ms at a time, with or without a guard: a piece may leave with the next of its burst.
     assert all(late <= early + GUARD_MS + 60 for early, late in zip(unguarded, guarded, strict=True))
 
 
