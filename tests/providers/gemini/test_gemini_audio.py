@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from roomkit.providers.gemini.audio import ChunkReader, audio_message, audio_of
@@ -49,6 +49,7 @@ def test_what_looks_different_goes_through_json(odd: bytes) -> None:
 
 
 @given(pcm=st.binary(max_size=64), junk=st.binary(max_size=8), at=st.integers(0, 400))
+@example(pcm=b"", junk=b"\x0b", at=1)
 def test_a_damaged_piece_is_read_as_json_would_read_it_or_not_at_all(pcm: bytes, junk: bytes, at: int) -> None:
     whole = message(pcm)
     damaged = whole[:at] + junk + whole[at + len(junk) :]
