@@ -45,7 +45,7 @@ def audio_message(pcm: bytes) -> str:
 
 
 def _json_pattern(pattern: bytes) -> re.Pattern[bytes]:
-    """A pattern in which ``\s`` is what JSON allows between its tokens (RFC 8259 section 2), which is less."""
+    r"""A pattern in which ``\s`` is what JSON allows between its tokens (RFC 8259 section 2), which is less."""
     return re.compile(pattern.replace(rb"\s", rb"[\x20\t\r\n]"))
 
 
@@ -54,36 +54,6 @@ _HEAD: Final = _json_pattern(
     rb'\s*"mimeType"\s*:\s*"audio/pcm(?:;rate=24000)?"\s*,\s*"data"\s*:\s*"'
 )
 _TAIL: Final = _json_pattern(rb'"\s*\}\s*\}\s*\]\s*\}\s*\}\s*\}\s*')
-_MAX_HEAD_BYTES: Final = 512
-"""Indented it is about 190; where the audio has not begun by then, this is some other shape."""
-
-
-def _strict_decoder() -> Callable[[bytes], bytes]:
-    """Base64 out of bytes, refusing anything else: pybase64 (SIMD) where it is installed."""
-    if installed("pybase64"):
-        import pybase64
-
-        decode = pybase64.b64decode
-        return lambda coded: decode(coded, None, True)  # by position: keywords make this call twice as slow
-    return lambda coded: binascii.a2b_base64(coded, strict_mode=True)
-
-
-decode_base64: Final = _strict_decoder()
-"""``bytes -> bytes``; raises `ValueError` on anything that is not base64."""
-
-
-def audio_message(pcm: bytes) -> str:
-    """The message that carries a piece of the caller's voice (PCM16 LE mono, 16 kHz)."""
-    return _MESSAGE_HEAD + encode_base64(pcm) + _MESSAGE_TAIL
-
-
-_HEAD: Final = re.compile(
-    rb"""\s*\{\s*"serverContent"\s*:\s*\{\s*"modelTurn"\s*:\s*\{\s*"parts"\s*:\s*\[\s*\{\s*"inlineData"\s*:\s*\{
-    \s*"mimeType"\s*:\s*"audio/pcm(?:;rate=24000)?"\s*,\s*"data"\s*:\s*" """.rstrip()
-    + rb"",
-    re.VERBOSE,
-)
-_TAIL: Final = re.compile(rb'"\s*\}\s*\}\s*\]\s*\}\s*\}\s*\}\s*')
 
 
 class ChunkReader:
