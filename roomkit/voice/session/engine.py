@@ -315,8 +315,6 @@ class Session:
             raise self._context.not_live()
         if self._handoffs.leads_to(handoff.to):
             return
-        if self._handoffs.leads_to(handoff.to):
-            return
         self._handoffs.claim(handoff, is_own_wish=is_inside(self.view.id))
         if waits:
             await self._context.unless_over(self._handoffs.carry_out(handoff))
