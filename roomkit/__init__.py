@@ -118,7 +118,7 @@ if TYPE_CHECKING:
     from roomkit.voice.realtime.providers.gemini import GeminiLiveProvider
     from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
     from roomkit.voice.realtime.providers.xai import XAIRealtimeProvider
-    from roomkit.voice.session.budget import Budget
+    from roomkit.voice.session.account.budget import Budget
 
 __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.kit
@@ -241,7 +241,7 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.telemetry.prices
     "Price",
     "PriceTable",
-    # roomkit.voice.session.budget
+    # roomkit.voice.session.account.budget
     "Budget",
     # roomkit.store.base
     "ConversationStore",
@@ -325,7 +325,7 @@ _MODULES: Final = {
         "PartialViewer RoomLocks StreamingTextModel TextModel "
     ),
     "roomkit.telemetry.prices": "Price PriceTable",
-    "roomkit.voice.session.budget": "Budget",
+    "roomkit.voice.session.account.budget": "Budget",
     "roomkit.store.base": "ConversationStore",
     "roomkit.store.memory": "MemoryStore",
     "roomkit.store.postgresql": "PostgreSQLStore",

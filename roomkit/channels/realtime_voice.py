@@ -22,11 +22,11 @@ from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.backends.base import VoiceBackend
 from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.session.budget import Budget
-from roomkit.voice.session.candidates import Entry, candidates_of, led_by
+from roomkit.voice.session.account.budget import Budget
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.handoff import Handoff
 from roomkit.voice.session.inside import is_inside
+from roomkit.voice.session.links.candidates import Entry, candidates_of, led_by
 from roomkit.voice.session.reconfigure import AgentChanges, reconfigure
 from roomkit.voice.session.settings import AgentSettings, DegradeTo, OnLate, PartialTranscripts, SessionSettings
 from roomkit.voice.session.typed import take_typed

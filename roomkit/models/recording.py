@@ -1,6 +1,6 @@
 """Recordings of voice sessions as an application sees them: what it asks for, and what its hooks are told.
 
-Not in here: how a session is recorded (`roomkit.voice.session.recording`).
+Not in here: how a session is recorded (`roomkit.voice.session.recording.recording`).
 """
 
 from __future__ import annotations

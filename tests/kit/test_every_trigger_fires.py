@@ -24,7 +24,7 @@ from roomkit.providers.ai.mock import MockAIProvider
 from roomkit.testing.call import tone
 from roomkit.testing.virtual_time import VirtualClock
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
-from roomkit.voice.session.budget import Budget
+from roomkit.voice.session.account.budget import Budget
 
 pytestmark = pytest.mark.virtual_time
 

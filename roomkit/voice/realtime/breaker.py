@@ -1,7 +1,7 @@
 """Whether a provider is worth dialling at all: one circuit breaker a provider object, shared by all its sessions.
 
 Pure policy: time is an argument. Not in here: sessions, back-off of one session (`reconnect`), who is tried instead
-(`roomkit.voice.session.candidates`).
+(`roomkit.voice.session.links.candidates`).
 """
 
 from __future__ import annotations

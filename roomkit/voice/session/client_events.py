@@ -22,10 +22,10 @@ from roomkit.voice.backends.base import (
     ClientTurn,
 )
 from roomkit.voice.realtime.commands import BeginInput, CommitInput
-from roomkit.voice.session.agent_voice import AgentVoice
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.floor import Floor
-from roomkit.voice.session.media import Media
+from roomkit.voice.session.media.agent_voice import AgentVoice
+from roomkit.voice.session.media.floor import Floor
+from roomkit.voice.session.media.lane import Media
 from roomkit.voice.session.observers import Observers
 
 

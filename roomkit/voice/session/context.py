@@ -24,7 +24,7 @@ from roomkit.voice.session.lane import Lane
 from roomkit.voice.session.settings import SessionSettings
 
 if TYPE_CHECKING:
-    from roomkit.voice.session.recorder import Recorder
+    from roomkit.voice.session.recording.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 

@@ -25,15 +25,15 @@ from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import LinkLost, Role
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
 from roomkit.voice.session import messages
-from roomkit.voice.session.candidates import Candidate, candidates_of
 from roomkit.voice.session.client_side import ClientSide
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.handoff import Handoff, Handoffs
 from roomkit.voice.session.inside import CURRENT_SESSION_ID, is_inside
+from roomkit.voice.session.links.candidates import Candidate, candidates_of
+from roomkit.voice.session.links.provider_side import ProviderSide, end_reason
 from roomkit.voice.session.outcome import fail, first_of, is_cancelled
-from roomkit.voice.session.provider_side import ProviderSide, end_reason
-from roomkit.voice.session.recording import SessionRecording
+from roomkit.voice.session.recording.recording import SessionRecording
 from roomkit.voice.session.settings import SessionSettings
 from roomkit.voice.session.state import advance
 

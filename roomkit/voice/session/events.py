@@ -36,19 +36,19 @@ from roomkit.voice.realtime.provider_events import (
     TranscriptFailed,
 )
 from roomkit.voice.session import messages
-from roomkit.voice.session.agent_voice import AgentVoice
-from roomkit.voice.session.budget_keeper import budget_keeper
+from roomkit.voice.session.account.budget_keeper import budget_keeper
+from roomkit.voice.session.account.usage import Account
 from roomkit.voice.session.client_events import ClientEvents
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.conversation import Conversation
-from roomkit.voice.session.floor import Floor
-from roomkit.voice.session.links import OpenLink
-from roomkit.voice.session.media import Cut, Media
+from roomkit.voice.session.links.slot import OpenLink
+from roomkit.voice.session.media.agent_voice import AgentVoice
+from roomkit.voice.session.media.floor import Floor
+from roomkit.voice.session.media.lane import Cut, Media
 from roomkit.voice.session.observers import Observers
-from roomkit.voice.session.output_guard import guard_of
-from roomkit.voice.session.speech import Speeches
 from roomkit.voice.session.tools import ToolCalls
-from roomkit.voice.session.usage import Account
+from roomkit.voice.session.words.conversation import Conversation
+from roomkit.voice.session.words.output_guard import guard_of
+from roomkit.voice.session.words.speech import Speeches
 
 
 class SessionEvents:

@@ -21,7 +21,7 @@ from roomkit.voice.realtime.profile import Profile
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
-from roomkit.voice.session.provider_side import ProviderSide
+from roomkit.voice.session.links.provider_side import ProviderSide
 from roomkit.voice.session.settings import SessionSettings
 
 MAX_HANDOFFS_PER_TURN: Final = 3

@@ -11,7 +11,7 @@ from roomkit.errors import ConfigError
 from roomkit.models.recording import Recording
 from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
-from roomkit.voice.session.budget import Budget
+from roomkit.voice.session.account.budget import Budget
 
 DegradeTo = Literal["text"]
 PartialTranscripts = Literal["auto", "always"]

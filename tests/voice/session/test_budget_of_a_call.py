@@ -19,7 +19,7 @@ from roomkit.models.usage import Usage
 from roomkit.telemetry.prices import Price, PriceTable
 from roomkit.testing.call import Call, start_call, tone
 from roomkit.voice.realtime.mock import MockRealtimeProvider
-from roomkit.voice.session.budget import SHORTEST_LOOK_S, Budget, nearest, next_look_s
+from roomkit.voice.session.account.budget import SHORTEST_LOOK_S, Budget, nearest, next_look_s
 from roomkit.voice.session.settings import SessionSettings
 
 PRICES = PriceTable(

@@ -6,8 +6,8 @@ import pytest
 
 from roomkit.voice.audio.playback import PlayedItem
 from roomkit.voice.realtime.provider_events import SpokenWords
-from roomkit.voice.session.guard import MAX_ITEMS, Guard
-from roomkit.voice.session.heard import WordTimes
+from roomkit.voice.session.words.guard import MAX_ITEMS, Guard
+from roomkit.voice.session.words.heard import WordTimes
 
 ITEM = PlayedItem("r", "i")
 

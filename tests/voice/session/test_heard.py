@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomkit.voice.realtime.provider_events import SpokenWords
-from roomkit.voice.session.heard import MAX_TIMED_ITEMS, HeardWords, WordTimes, letters_reach_ms, words_heard
+from roomkit.voice.session.words.heard import MAX_TIMED_ITEMS, HeardWords, WordTimes, letters_reach_ms, words_heard
 
 
 def spoken(*pieces: tuple[str, float]) -> list[SpokenWords]:

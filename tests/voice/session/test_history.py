@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roomkit.voice.realtime.commands import InjectText, RecallToolCall, ToolResult
-from roomkit.voice.session.history import MAX_TURNS, History
+from roomkit.voice.session.words.history import MAX_TURNS, History
 
 
 def test_a_new_link_is_told_words_calls_and_results_in_order_and_asked_for_nothing() -> None:

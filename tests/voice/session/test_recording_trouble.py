@@ -25,8 +25,8 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.recording import Recording
 from roomkit.models.session import EndReason, SessionState
 from roomkit.testing.call import Call, start_call
-from roomkit.voice.session import recorder as recorder_module
-from roomkit.voice.session.recorder import Recorder
+from roomkit.voice.session.recording import recorder as recorder_module
+from roomkit.voice.session.recording.recorder import Recorder
 from roomkit.voice.session.settings import SessionSettings
 
 pytestmark = pytest.mark.virtual_time
@@ -235,7 +235,7 @@ async def test_a_disk_that_hangs_holds_up_neither_the_call_nor_its_end(
     tmp_path: Path, disk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr("roomkit.voice.session.recording.FINISH_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("roomkit.voice.session.recording.recording.FINISH_TIMEOUT_S", 0.0)
     call = await call_with(Recording(directory=tmp_path))
     await speaks(call, 10)
     real = os.write

@@ -28,7 +28,7 @@ from roomkit.voice.realtime.provider_events import (
     SpeechStopped,
     Transcript,
 )
-from roomkit.voice.session.rollover import Due, of_age, of_notice
+from roomkit.voice.session.links.rollover import Due, of_age, of_notice
 from roomkit.voice.session.settings import AgentSettings, SessionSettings
 
 pytestmark = pytest.mark.virtual_time

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roomkit.voice.realtime.profile import TurnPolicy
-from roomkit.voice.session.turns import interrupts
+from roomkit.voice.session.media.turns import interrupts
 
 
 @pytest.mark.parametrize(

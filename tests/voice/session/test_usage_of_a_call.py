@@ -18,8 +18,8 @@ from roomkit.telemetry.usage import usage_of
 from roomkit.testing.call import Call, start_call, tone
 from roomkit.testing.virtual_time import VirtualTimeLoop
 from roomkit.voice.realtime.mock import MOCK_PROFILE, MockRealtimeProvider
+from roomkit.voice.session.account.usage import WORTH_STORING_S
 from roomkit.voice.session.settings import SessionSettings
-from roomkit.voice.session.usage import WORTH_STORING_S
 
 pytestmark = pytest.mark.virtual_time
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomkit.voice.session.order import WordOrder
+from roomkit.voice.session.words.order import WordOrder
 
 
 def test_an_entry_waits_for_everything_before_it() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from roomkit.clock import Clock
 from roomkit.models.recording import Tracks
-from roomkit.voice.session.recording_files import AgentAudio, AgentCut, CallerAudio, Entry, Note, RecordingFiles
+from roomkit.voice.session.recording.files import AgentAudio, AgentCut, CallerAudio, Entry, Note, RecordingFiles
 
 T = TypeVar("T")
 

@@ -15,13 +15,13 @@ from roomkit.models.voice import TranscriptionEvent
 from roomkit.voice.audio.playback import PlayedItem
 from roomkit.voice.realtime.provider_events import Transcript
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.conversation import Conversation
-from roomkit.voice.session.guard import Guard, Held, key_of
 from roomkit.voice.session.inside import CURRENT_SESSION_ID
-from roomkit.voice.session.media import Media
-from roomkit.voice.session.output import MAX_QUEUED_MS
-from roomkit.voice.session.transcripts import NO_VERDICT
-from roomkit.voice.session.utterance import Blocked
+from roomkit.voice.session.media.lane import Media
+from roomkit.voice.session.media.output import MAX_QUEUED_MS
+from roomkit.voice.session.words.conversation import Conversation
+from roomkit.voice.session.words.guard import Guard, Held, key_of
+from roomkit.voice.session.words.transcripts import NO_VERDICT
+from roomkit.voice.session.words.utterance import Blocked
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from roomkit.clock import Clock
 from roomkit.voice.audio.playback import HeardItem
 from roomkit.voice.realtime.provider_events import Transcript
-from roomkit.voice.session.heard import HeardWords, WordTimes, words_heard
-from roomkit.voice.session.history import History
-from roomkit.voice.session.media import Cut
+from roomkit.voice.session.media.lane import Cut
 from roomkit.voice.session.recent import Recent
-from roomkit.voice.session.record import Record
-from roomkit.voice.session.transcripts import Transcripts
-from roomkit.voice.session.utterance import Blocked, Utterance
+from roomkit.voice.session.words.heard import HeardWords, WordTimes, words_heard
+from roomkit.voice.session.words.history import History
+from roomkit.voice.session.words.record import Record
+from roomkit.voice.session.words.transcripts import Transcripts
+from roomkit.voice.session.words.utterance import Blocked, Utterance
 
 MAX_UNSAID = 16
 """Items that were cut before their words came, kept until they come: more than one answer ever has."""

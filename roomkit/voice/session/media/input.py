@@ -18,7 +18,7 @@ from roomkit.voice.realtime.provider import ProviderLink
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
-    from roomkit.voice.session.recorder import Recorder
+    from roomkit.voice.session.recording.recorder import Recorder
 
 MAX_HELD_MS = 10_000.0
 """Caller audio kept while no provider link is up: about one long sentence."""

@@ -17,13 +17,13 @@ from roomkit.voice.audio.playback import DroppedAudio, HeardItem, Playback, Play
 from roomkit.voice.audio.rates import resampler
 from roomkit.voice.backends.base import TransportLink
 from roomkit.voice.realtime.provider_events import Audio
-from roomkit.voice.session.input import LEVEL_INTERVAL_MS
+from roomkit.voice.session.media.input import LEVEL_INTERVAL_MS
 from roomkit.voice.session.recent import Recent
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
-    from roomkit.voice.session.output_guard import OutputGuard
-    from roomkit.voice.session.recorder import Recorder
+    from roomkit.voice.session.recording.recorder import Recorder
+    from roomkit.voice.session.words.output_guard import OutputGuard
 
 PIECE_MS = 40.0
 """Longest piece handed over at once while pacing; a provider's chunk may hold seconds."""

@@ -21,7 +21,7 @@ from roomkit.models.voice import SpokenTextEvent
 from roomkit.voice.audio.playback import HeardItem
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.inside import CURRENT_SESSION_ID
-from roomkit.voice.session.transcripts import Transcripts
+from roomkit.voice.session.words.transcripts import Transcripts
 
 PassOn = Callable[[str], None]
 """Gives a text to the provider."""

@@ -16,7 +16,7 @@ from roomkit.models.session import LinkState
 from roomkit.voice.session import messages
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
-from roomkit.voice.session.links import OpenLink
+from roomkit.voice.session.links.slot import OpenLink
 
 FIRST_PAUSE_S: Final = 15.0
 """Everything quicker has been tried."""

@@ -15,9 +15,9 @@ from roomkit.errors import ConfigError, SessionStateError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.recording import RecordingEvent, Tracks
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.media import Media
+from roomkit.voice.session.media.lane import Media
 from roomkit.voice.session.outcome import fail
-from roomkit.voice.session.recorder import HOLDBACK_MS, Recorder
+from roomkit.voice.session.recording.recorder import HOLDBACK_MS, Recorder
 
 logger = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider import SpeechGate
 from roomkit.voice.realtime.provider_events import ProviderEvent
 from roomkit.voice.realtime.reconnect import ReconnectPolicy, is_retryable
-from roomkit.voice.session.candidates import Candidate, Roster
-from roomkit.voice.session.links import OpenLink, SlotSink
-from roomkit.voice.session.resumption import Resumption
+from roomkit.voice.session.links.candidates import Candidate, Roster
+from roomkit.voice.session.links.resumption import Resumption
+from roomkit.voice.session.links.slot import OpenLink, SlotSink
 
 LINK_TIMEOUT_S: Final = 15.0
 """One attempt, from dialling to `LinkReady`; vendors answer within two seconds or not at all."""

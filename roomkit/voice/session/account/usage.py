@@ -20,8 +20,8 @@ from roomkit.models.session import VoiceSession
 from roomkit.models.usage import Usage, counted
 from roomkit.telemetry.prices import Price, PriceTable, cost_of
 from roomkit.telemetry.usage import USAGE_KEY
-from roomkit.voice.session.links import OpenLink
-from roomkit.voice.session.media import Media
+from roomkit.voice.session.links.slot import OpenLink
+from roomkit.voice.session.media.lane import Media
 
 WORTH_STORING_S = 1.0
 """Less of a link, or of audio on it, that cost nothing known is not worth an entry in a room's timeline."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.session.history import History
+from roomkit.voice.session.words.history import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from roomkit.clock import Clock
 from roomkit.telemetry.latency import TurnLatency
 from roomkit.voice.audio.playback import PlayedItem
-from roomkit.voice.session.media import Media
+from roomkit.voice.session.media.lane import Media
 
 
 class AgentVoice:

@@ -14,7 +14,7 @@ from typing import Final
 
 from roomkit.voice.audio.pacer import Lead
 from roomkit.voice.audio.playback import PlayedItem
-from roomkit.voice.session.heard import WordTimes, letter_count, letters_reach_ms
+from roomkit.voice.session.words.heard import WordTimes, letter_count, letters_reach_ms
 
 PIECE_MS: Final = 20.0
 """Audio is held in pieces of this length at most: a verdict may cover the beginning of a chunk of seconds."""

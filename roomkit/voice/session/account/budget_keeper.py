@@ -18,10 +18,10 @@ from roomkit.models.session import EndReason
 from roomkit.models.usage import Usage
 from roomkit.models.voice import BudgetEvent
 from roomkit.voice.realtime.commands import Speak
-from roomkit.voice.session.budget import Budget, nearest, next_look_s
+from roomkit.voice.session.account.budget import Budget, nearest, next_look_s
+from roomkit.voice.session.account.usage import Account
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.media import Media
-from roomkit.voice.session.usage import Account
+from roomkit.voice.session.media.lane import Media
 
 logger = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from roomkit.models.event import RoomEvent
 from roomkit.models.session import VoiceSession
 from roomkit.voice.realtime.provider_events import Role, Transcript
 from roomkit.voice.session import messages
-from roomkit.voice.session.agent_words import AgentWords
-from roomkit.voice.session.caller_words import CallerWords
-from roomkit.voice.session.history import History
-from roomkit.voice.session.media import Cut
-from roomkit.voice.session.record import Record
+from roomkit.voice.session.media.lane import Cut
 from roomkit.voice.session.settings import SessionSettings
-from roomkit.voice.session.transcripts import Transcripts
+from roomkit.voice.session.words.agent_words import AgentWords
+from roomkit.voice.session.words.caller_words import CallerWords
+from roomkit.voice.session.words.history import History
+from roomkit.voice.session.words.record import Record
+from roomkit.voice.session.words.transcripts import Transcripts
 
 
 class Conversation:

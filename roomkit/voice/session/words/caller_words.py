@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from roomkit.voice.realtime.provider_events import Transcript
-from roomkit.voice.session.history import History
 from roomkit.voice.session.recent import Recent
-from roomkit.voice.session.record import Record
-from roomkit.voice.session.transcripts import Transcripts
+from roomkit.voice.session.words.history import History
+from roomkit.voice.session.words.record import Record
+from roomkit.voice.session.words.transcripts import Transcripts
 
 
 class CallerWords:

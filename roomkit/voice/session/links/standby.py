@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from roomkit.errors import SessionStateError
-from roomkit.voice.session.between import POLL_S, BetweenTurns
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.links import OpenLink
+from roomkit.voice.session.links.between import POLL_S, BetweenTurns
+from roomkit.voice.session.links.slot import OpenLink
 from roomkit.voice.session.settings import SessionSettings
 
 

@@ -27,14 +27,14 @@ from roomkit.voice.realtime.provider_events import (
     Resumable,
 )
 from roomkit.voice.session import messages
-from roomkit.voice.session.between import BetweenTurns
-from roomkit.voice.session.candidates import Candidate, Roster
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
-from roomkit.voice.session.links import OpenLink, ProviderSlot
-from roomkit.voice.session.resumption import Resumption
-from roomkit.voice.session.stall import StallWatch
-from roomkit.voice.session.unsent import Unsent
+from roomkit.voice.session.links.between import BetweenTurns
+from roomkit.voice.session.links.candidates import Candidate, Roster
+from roomkit.voice.session.links.resumption import Resumption
+from roomkit.voice.session.links.slot import OpenLink, ProviderSlot
+from roomkit.voice.session.links.stall import StallWatch
+from roomkit.voice.session.links.unsent import Unsent
 
 
 class Serving:

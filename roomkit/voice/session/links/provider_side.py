@@ -18,18 +18,18 @@ from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
-from roomkit.voice.session import rollover
-from roomkit.voice.session.between import BetweenTurns
-from roomkit.voice.session.candidates import Candidate, Roster
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.dialling import Dialling
 from roomkit.voice.session.events import SessionEvents
-from roomkit.voice.session.links import OpenLink
-from roomkit.voice.session.resumption import Resumption
-from roomkit.voice.session.serving import Serving
+from roomkit.voice.session.links import rollover
+from roomkit.voice.session.links.between import BetweenTurns
+from roomkit.voice.session.links.candidates import Candidate, Roster
+from roomkit.voice.session.links.dialling import Dialling
+from roomkit.voice.session.links.resumption import Resumption
+from roomkit.voice.session.links.serving import Serving
+from roomkit.voice.session.links.slot import OpenLink
+from roomkit.voice.session.links.standby import Standby, stand_by
+from roomkit.voice.session.links.text_only import TextOnly
 from roomkit.voice.session.settings import SessionSettings
-from roomkit.voice.session.standby import Standby, stand_by
-from roomkit.voice.session.text_only import TextOnly
 
 logger = logging.getLogger(__name__)
 

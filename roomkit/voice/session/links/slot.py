@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider import ProviderLink, RealtimeVoiceProvider, SpeechGate
 from roomkit.voice.realtime.provider_events import LinkReady, ProviderEvent
-from roomkit.voice.session.candidates import Candidate
+from roomkit.voice.session.links.candidates import Candidate
 
 
 class SlotSink:

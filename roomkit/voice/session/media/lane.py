@@ -14,13 +14,13 @@ from roomkit.voice.audio.playback import HeardItem, PlayedItem
 from roomkit.voice.backends.base import TransportLink
 from roomkit.voice.realtime.commands import CancelResponse, InputPaused, TruncateOutput
 from roomkit.voice.realtime.provider_events import Audio
-from roomkit.voice.session.input import InputPath
-from roomkit.voice.session.links import OpenLink
-from roomkit.voice.session.output import OutputPath
+from roomkit.voice.session.links.slot import OpenLink
+from roomkit.voice.session.media.input import InputPath
+from roomkit.voice.session.media.output import OutputPath
 from roomkit.voice.session.settings import SessionSettings
 
 if TYPE_CHECKING:
-    from roomkit.voice.session.recorder import Recorder
+    from roomkit.voice.session.recording.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)

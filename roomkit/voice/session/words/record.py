@@ -14,8 +14,8 @@ from roomkit.core.ports import RoomPort, Verdict
 from roomkit.models.enums import EventType
 from roomkit.models.event import RoomEvent
 from roomkit.models.voice import TranscriptionEvent
-from roomkit.voice.session.order import PLACE_TIMEOUT_MS, WordOrder
 from roomkit.voice.session.recent import Recent
+from roomkit.voice.session.words.order import PLACE_TIMEOUT_MS, WordOrder
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from roomkit.models.voice import BargeInEvent
 from roomkit.voice.realtime.commands import DeleteItem
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.provider_events import Role
-from roomkit.voice.session.agent_voice import AgentVoice
 from roomkit.voice.session.context import SessionContext
-from roomkit.voice.session.conversation import Conversation
-from roomkit.voice.session.media import Cut, Media
+from roomkit.voice.session.media.agent_voice import AgentVoice
+from roomkit.voice.session.media.lane import Cut, Media
+from roomkit.voice.session.media.turns import interrupts
 from roomkit.voice.session.observers import Observers
-from roomkit.voice.session.turns import interrupts
-from roomkit.voice.session.utterance import Blocked
+from roomkit.voice.session.words.conversation import Conversation
+from roomkit.voice.session.words.utterance import Blocked
 
 
 class Floor:

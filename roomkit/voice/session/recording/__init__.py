@@ -1,0 +1,1 @@
+"""Recording a session: taps on the audio path, files off the loop."""
