@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -23,6 +24,9 @@ ODD_VALUES: Final[tuple[Any, ...]] = (
 )  # fmt: skip
 """What stands where something else is expected."""
 
+_ID: Final = re.compile(r"(?:^|_|[a-z])(?:id|Id)$")
+"""Keys that name something: ``id``, ``item_id``, ``callId``."""
+
 
 def mutations(seed_frames: Sequence[WireMessage], count: int, seed: int) -> Iterator[WireMessage]:
     """``count`` damaged messages made from ``seed_frames``.
@@ -35,8 +39,27 @@ def mutations(seed_frames: Sequence[WireMessage], count: int, seed: int) -> Iter
     random = Random(seed)
     for number in range(count):
         frame = seed_frames[number % len(seed_frames)]
-        other = seed_frames[random.randrange(len(seed_frames))]
-        yield random.choice(_DAMAGES)(frame, other, random)
+        yield damaged(frame, seed_frames[random.randrange(len(seed_frames))], random)
+
+
+def damaged(frame: WireMessage, other: WireMessage, random: Random) -> WireMessage:
+    """``frame`` with one kind of damage, maybe taken from ``other``.
+
+    Raises:
+        ValueError: A kind that needs JSON was drawn, and one of them is none.
+        LookupError: As above, with nothing in it to damage.
+    """
+    return random.choice(_DAMAGES)(frame, other, random)
+
+
+def renamed(frame: WireMessage, number: int) -> WireMessage:
+    """``frame`` as a server would send it that never uses an id twice, in its ``number``-th conversation."""
+    event = json.loads(frame)
+    for holder, key in [*_places(event)]:
+        if isinstance(key, str) and _ID.search(key):
+            value = holder[key]
+            holder[key] = f"{value}-{number}" if isinstance(value, str) else value
+    return _like(frame, json.dumps(event, separators=(",", ":")))
 
 
 def frames_of(recordings: Sequence[Path]) -> list[WireMessage]:

@@ -20,6 +20,7 @@ from typing import Final
 
 from roomkit.providers.elevenlabs.alignment import Timed, WordClock
 from roomkit.providers.elevenlabs.audio import NO_ID
+from roomkit.providers.openai.memory import longer
 from roomkit.voice.realtime.provider_events import (
     Audio,
     Interrupted,
@@ -32,9 +33,6 @@ from roomkit.voice.realtime.provider_events import (
 
 QUIET_PINGS: Final = 2
 """One ping may fall between the text and its audio, or between two chunks."""
-
-MAX_TEXT_CHARS: Final = 100_000
-"""Of an answer that is streamed in parts; no answer is that long."""
 
 
 @dataclass(slots=True)
@@ -109,8 +107,8 @@ class Answers:
             answer, events = self._next(event_id)
         if answer.is_text_whole:
             return events
-        if text and len(answer.text) < MAX_TEXT_CHARS:
-            answer.text += text
+        if text:
+            answer.text = longer(answer.text, text)
             events.append(
                 Transcript("assistant", answer.text, is_final=False, item_id=answer.id, response_id=answer.id)
             )

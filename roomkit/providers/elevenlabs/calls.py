@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Final
 
 from roomkit.providers.openai.events import Json, object_of, text_of
+from roomkit.providers.openai.memory import remember
 from roomkit.voice.realtime.provider_events import ToolCall
-
-MAX_OPEN: Final = 256
-"""Calls without a result; the oldest is forgotten beyond it. An agent that runs ahead so far is broken."""
 
 
 class OpenCalls:
@@ -24,9 +21,7 @@ class OpenCalls:
         call_id, name = text_of(body, "tool_call_id"), text_of(body, "tool_name")
         if not call_id or not name or call_id in self._open:
             return None
-        self._open[call_id] = True
-        if len(self._open) > MAX_OPEN:
-            del self._open[next(iter(self._open))]
+        remember(self._open, call_id, True)
         return ToolCall(call_id, name, json.dumps(object_of(body, "parameters")))
 
     def answered(self, call_id: str) -> bool:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from roomkit.providers.openai.events import Json, object_of, text_of
+from roomkit.providers.openai.memory import remember
 from roomkit.voice.realtime.commands import RecallToolCall, ToolResult
 from roomkit.voice.realtime.provider_events import ToolCall
-
-_MAX_REMEMBERED: Final = 512
-"""Far above what is ever open at once; bounded because a session lasts hours."""
 
 
 class CallLog:
@@ -31,7 +29,7 @@ class CallLog:
         call_id, name = text_of(call, "id"), text_of(call, "name")
         if not call_id or not name or call_id in self._open or call_id in self._settled:
             return None
-        _remember(self._open, call_id, None)
+        remember(self._open, call_id, None)
         return ToolCall(call_id, name, json.dumps(object_of(call, "args")), response_id)
 
     def cancelled(self, call_ids: Iterable[str]) -> tuple[str, ...]:
@@ -43,7 +41,7 @@ class CallLog:
 
     def recall(self, command: RecallToolCall) -> None:
         """A call of an earlier link, whose result will follow."""
-        _remember(self._recalled, command.call_id, command)
+        remember(self._recalled, command.call_id, command)
 
     def response_to(self, result: ToolResult, scheduling: str) -> Json | None:
         """The ``functionResponse`` of an open call; ``None``: it is not open here."""
@@ -65,7 +63,7 @@ class CallLog:
 
     def _settle(self, call_id: str) -> None:
         del self._open[call_id]
-        _remember(self._settled, call_id, None)
+        remember(self._settled, call_id, None)
 
 
 def _as_object(output: str) -> dict[str, Any]:
@@ -75,9 +73,3 @@ def _as_object(output: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = output
     return value if isinstance(value, dict) else {"output": value}
-
-
-def _remember(calls: dict[str, Any], call_id: str, value: Any) -> None:
-    calls[call_id] = value
-    if len(calls) > _MAX_REMEMBERED:
-        del calls[next(iter(calls))]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from roomkit.providers.openai.memory import longer
 from roomkit.voice.realtime.provider_events import (
     InputCommitted,
     Interrupted,
@@ -64,7 +65,7 @@ class CallerTurn:
         if not piece:
             return []
         self._open()
-        self._text += piece
+        self._text = longer(self._text, piece)
         return [Transcript("user", self._text.lstrip(), is_final=False, item_id=self._id)]
 
     def seems_to_say(self, words: str) -> list[ProviderEvent]:
@@ -162,7 +163,7 @@ class Turns:
         """Further words of the open answer."""
         if not piece:
             return []
-        self._text += piece
+        self._text = longer(self._text, piece)
         return [Transcript("assistant", self._text.lstrip(), is_final=False, response_id=self._open_id)]
 
     def cost(self, usage: Mapping[str, float]) -> None:

@@ -19,6 +19,9 @@ ResponseParams = dict[str, Any]
 
 PLAIN: Final[ResponseParams] = {}
 
+_MAX_WAITING: Final = 32
+"""Nobody listens to more greetings than that in a row; the oldest is dropped."""
+
 _UNKNOWN_ID: Final = "?"
 """Stands for a response the server says is active and has not announced."""
 
@@ -35,7 +38,7 @@ class ResponseFlow:
     def __init__(self) -> None:
         self._requested: _Request | None = None
         self._active_id = ""
-        self._waiting: deque[ResponseParams] = deque()
+        self._waiting: deque[ResponseParams] = deque(maxlen=_MAX_WAITING)
         self._has_begun = False
         self._is_answer_coming = False
 
@@ -86,7 +89,7 @@ class ResponseFlow:
         self._has_begun = True
         if self._is_answer_coming:
             self._is_answer_coming = False
-            self._waiting = deque(params for params in self._waiting if params)
+            self._waiting = deque((params for params in self._waiting if params), _MAX_WAITING)
 
     def done(self, response_id: str) -> None:
         """A response ended. While another one is known to be active, this changes nothing."""

@@ -6,12 +6,9 @@ Invariant: `Transcript.text` is everything said in the item so far, and an item 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
+from roomkit.providers.openai.memory import longer, remember
 from roomkit.voice.realtime.provider_events import Role, Transcript
-
-_REMEMBERED_FINALS: Final = 256
-"""Enough to know a repeated final again; bounded, because a session lasts an hour."""
 
 
 @dataclass(slots=True)
@@ -32,8 +29,11 @@ class TranscriptLog:
         """A delta came; ``None`` when it adds nothing or the item is final already."""
         if not delta or item_id in self._finished:
             return None
-        utterance = self._growing.setdefault(item_id, _Utterance(role, response_id))
-        utterance.text += delta
+        utterance = self._growing.get(item_id)
+        if utterance is None:
+            utterance = _Utterance(role, response_id)
+            remember(self._growing, item_id, utterance)
+        utterance.text = longer(utterance.text, delta)
         return Transcript(role, utterance.text, is_final=False, item_id=item_id, response_id=utterance.response_id)
 
     def finished(self, role: Role, item_id: str, text: str, response_id: str = "") -> Transcript | None:
@@ -41,7 +41,7 @@ class TranscriptLog:
         if item_id in self._finished:
             return None
         utterance = self._growing.pop(item_id, None)
-        self._remember(item_id)
+        remember(self._finished, item_id, None)
         response_id = response_id or (utterance.response_id if utterance else "")
         return Transcript(role, text, is_final=True, item_id=item_id, response_id=response_id)
 
@@ -58,8 +58,3 @@ class TranscriptLog:
         ]
         finals = [self.finished("assistant", item_id, said.text, response_id) for item_id, said in cut]
         return [final for final in finals if final is not None]
-
-    def _remember(self, item_id: str) -> None:
-        self._finished[item_id] = None
-        if len(self._finished) > _REMEMBERED_FINALS:
-            del self._finished[next(iter(self._finished))]

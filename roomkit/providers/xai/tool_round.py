@@ -7,11 +7,13 @@ request follows the last result of a round.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from roomkit.providers.openai.calls import CallLog
 from roomkit.providers.openai.events import Json, text_of
+from roomkit.providers.openai.memory import MAX_REMEMBERED, remember
 from roomkit.voice.realtime.provider_events import ToolCall
 
 Item = dict[str, Any]
@@ -26,9 +28,9 @@ class ToolRound:
         self._has_native_tools = False
         self._response_id = ""
         self._last_done_id = ""
-        self._open: set[str] = set()
-        self._known: set[str] = set()
-        self._held: list[Item] = []
+        self._open: dict[str, None] = {}
+        self._known: dict[str, None] = {}
+        self._held: deque[Item] = deque(maxlen=MAX_REMEMBERED)
         self._is_wanted = False
         self._is_spoken = True
 
@@ -52,7 +54,7 @@ class ToolRound:
 
     def returned(self, call_id: str, item: Item, *, asks: bool) -> list[Item]:
         """A result came; the items to send now: none while the answer with the calls is being made."""
-        self._open.discard(call_id)
+        self._open.pop(call_id, None)
         self._is_wanted |= asks
         self._held.append(item)
         return self._released()
@@ -83,11 +85,12 @@ class ToolRound:
             self._is_wanted = False
         # a call without an answer, or after its end, has nothing to wait for
         self._is_spoken = call.response_id in ("", self._last_done_id)
-        self._known.add(call.call_id)
-        self._open.add(call.call_id)
+        remember(self._known, call.call_id, None)
+        remember(self._open, call.call_id, None)
 
     def _released(self) -> list[Item]:
         if not self._is_spoken:
             return []
-        held, self._held = self._held, []
+        held = [*self._held]
+        self._held.clear()
         return held

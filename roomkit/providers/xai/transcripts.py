@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from roomkit.providers.openai.events import Json
+from roomkit.providers.openai.memory import remember
 from roomkit.voice.realtime.provider_events import Transcript
-
-_REMEMBERED_FINALS: Final = 256
-"""Enough to know a repeated final again; bounded, because a session lasts an hour."""
 
 _MAX_OPEN: Final = 64
 """Items that wait for their final; a caller has one or two at a time."""
@@ -60,7 +58,7 @@ class CallerTranscripts:
         if item_id in self._finished:
             return None
         self._open.pop(item_id, None)
-        self._remember(item_id)
+        remember(self._finished, item_id, None)
         return Transcript("user", text, is_final=True, item_id=item_id)
 
     def answer_began(self) -> list[Transcript]:
@@ -83,14 +81,9 @@ class CallerTranscripts:
         return [final for final in finals if final is not None]
 
     def _opened(self, item_id: str) -> _Snapshot:
-        if item_id not in self._open and len(self._open) >= _MAX_OPEN:
-            del self._open[next(iter(self._open))]
-        return self._open.setdefault(item_id, _Snapshot())
-
-    def _remember(self, item_id: str) -> None:
-        self._finished[item_id] = None
-        if len(self._finished) > _REMEMBERED_FINALS:
-            del self._finished[next(iter(self._finished))]
+        if item_id not in self._open:
+            remember(self._open, item_id, _Snapshot(), _MAX_OPEN)
+        return self._open[item_id]
 
 
 def start_ms_of(delta: Json) -> float | None:

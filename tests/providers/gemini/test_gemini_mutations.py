@@ -1,9 +1,11 @@
-"""Ten thousand damaged messages: nothing but `WireError`, every answer begun and ended once, and no growth."""
+"""Ten thousand damaged messages: nothing but `WireError`, every answer begun and ended once, every model still told.
+
+What holds for every dialect, growth among it, is in ``tests/wire/test_mutated_conversations.py``.
+"""
 
 from __future__ import annotations
 
 import json
-import tracemalloc
 
 import pytest
 
@@ -20,7 +22,6 @@ FRAMES: list[WireMessage] = [
 ]
 MODELS = ("gemini-2.5-flash-native-audio-preview-12-2025", "gemini-3.1-flash-live-preview", "gemini-3.8-live")
 COUNT = 10_000
-MEMORY_BOUND_BYTES = 8 * 1024 * 1024
 
 
 def opened(model: str = MODELS[0]) -> GeminiDialect:
@@ -70,20 +71,3 @@ def test_after_any_damage_commands_are_still_encoded(model: str) -> None:
             continue
         for command in (SendAudio(bytes(4)), InputPaused(), AskForResponse(), Speak("Hello.")):
             assert all(isinstance(sent, str) for sent in dialect.encode(command))
-
-
-def test_damaged_messages_leave_little_behind() -> None:
-    dialect = opened()
-    messages = [*mutations(FRAMES, COUNT, seed=6)]
-    tracemalloc.start()
-    try:
-        for message in messages:
-            try:
-                dialect.decode(message)
-            except WireError:
-                continue
-        kept_bytes, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-    assert kept_bytes < MEMORY_BOUND_BYTES

@@ -1,13 +1,15 @@
-"""Ten thousand damaged messages: nothing but `WireError`, no reply that is not ours to make, and no growth."""
+"""Ten thousand damaged messages: nothing but `WireError`, no reply that is not ours to make, and no foreign call.
+
+What holds for every dialect, growth among it, is in ``tests/wire/test_mutated_conversations.py``.
+"""
 
 from __future__ import annotations
 
 import json
-import tracemalloc
 
 from roomkit.errors import WireError
 from roomkit.providers.xai.dialect import XAIDialect
-from roomkit.voice.realtime.commands import AskForResponse, InputPaused, LinkConfig, SendAudio, Speak, ToolSpec
+from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.realtime.provider_events import ToolCall
 from tests.wire.mutation import frames_of, mutations
 from tests.wire.replay import recordings
@@ -15,7 +17,6 @@ from tests.wire.replay import recordings
 FRAMES = frames_of(recordings("xai"))
 CONFIG = LinkConfig("s", tools=(ToolSpec("get_slot", "", {}),), vendor_tools=({"type": "web_search"},))
 COUNT = 10_000
-MEMORY_BOUND_BYTES = 8 * 1024 * 1024
 REPLIES = {"response.create", "conversation.item.create"}
 
 
@@ -41,35 +42,6 @@ def test_damaged_messages_raise_nothing_but_wire_errors() -> None:
     # the damage was of every sort: some could not be read, and most still meant something
     assert unreadable_count > COUNT // 20
     assert event_count > COUNT // 20
-
-
-def test_after_any_damage_commands_are_still_encoded() -> None:
-    dialect = opened()
-
-    for message in mutations(FRAMES, 1_000, seed=5):
-        try:
-            dialect.decode(message)
-        except WireError:
-            continue
-        for command in (SendAudio(bytes(4)), InputPaused(), AskForResponse(), Speak("Hello.")):
-            assert all(isinstance(sent, str) for sent in dialect.encode(command))
-
-
-def test_damaged_messages_leave_little_behind() -> None:
-    dialect = opened()
-    messages = [*mutations(FRAMES, COUNT, seed=6)]
-    tracemalloc.start()
-    try:
-        for message in messages:
-            try:
-                dialect.decode(message)
-            except WireError:
-                continue
-        kept_bytes, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-    assert kept_bytes < MEMORY_BOUND_BYTES
 
 
 def test_the_same_seed_makes_the_same_damage() -> None:
