@@ -51,6 +51,9 @@ class Director(Protocol):
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""
 
+    def attach(self, flush: Callable[[], None]) -> None:
+        """Learn how to have sent what is ready when no message and no timer is the cause."""
+
     def take(self) -> list[Output]:
         """What is to be sent; empties it."""
 
@@ -87,6 +90,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms: float | None = None
         self._is_over = False
+        director.attach(self.flush)
 
     def receive(self, message: str | bytes) -> None:
         """The client sent this."""
@@ -140,6 +144,16 @@ class Connection:
         self._set_timer()
 
 
+class Talking(Protocol):
+    """A conversation on a socket."""
+
+    def receive(self, message: str | bytes) -> None:
+        """The client sent this."""
+
+    def gone(self, closed: WireClosed) -> None:
+        """The connection is over."""
+
+
 class Socket:
     """One connection of the `websockets` server."""
 
@@ -147,7 +161,7 @@ class Socket:
         self._connection = connection
         self._outbox: asyncio.Queue[str | bytes | Close] = asyncio.Queue()  # unbounded: it is a test's own answer
 
-    async def talk(self, open_: Callable[[Send, HangUp], Connection]) -> None:
+    async def talk(self, open_: Callable[[Send, HangUp], Talking]) -> None:
         """Serve the client until one side ends it; ``open_`` begins the conversation."""
         talking = open_(self._outbox.put_nowait, self._outbox.put_nowait)
         async with asyncio.TaskGroup() as tasks:

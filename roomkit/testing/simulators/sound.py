@@ -41,7 +41,24 @@ def encode(pcm: bytes, audio_type: str) -> bytes:
     """PCM16 LE mono at 24 kHz as the format's own bytes (every third sample, nearest code, for G.711)."""
     if audio_type == "audio/pcm":
         return pcm
-    low_rate = np.frombuffer(pcm, dtype="<i2")[:: PCM_RATE_HZ // G711_RATE_HZ]
+    return coded(np.frombuffer(pcm, dtype="<i2")[:: PCM_RATE_HZ // G711_RATE_HZ].tobytes(), audio_type)
+
+
+def rate_of(audio_type: str) -> int:
+    """Samples a second of ``"audio/pcm"``, ``"audio/pcmu"`` or ``"audio/pcma"``."""
+    return PCM_RATE_HZ if audio_type == "audio/pcm" else G711_RATE_HZ
+
+
+def decoded(audio: bytes, audio_type: str) -> bytes:
+    """The format's own bytes as PCM16 LE mono at its `rate_of`."""
+    return audio if audio_type == "audio/pcm" else _decoded(audio_type)[_codes(audio)].astype("<i2").tobytes()
+
+
+def coded(pcm: bytes, audio_type: str) -> bytes:
+    """PCM16 LE mono at the format's `rate_of` as its own bytes (the nearest code for G.711)."""
+    if audio_type == "audio/pcm":
+        return pcm
+    low_rate = np.frombuffer(pcm, dtype="<i2")
     levels = _decoded(audio_type)
     order = np.argsort(levels, kind="stable")
     nearest = np.searchsorted(levels[order], low_rate).clip(0, 255)

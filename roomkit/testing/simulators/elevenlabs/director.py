@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from roomkit.testing.simulators.elevenlabs.reading import read
@@ -87,6 +87,9 @@ class ElevenLabsDirector:
             self.script.advance()
         self._play()
         self.session.voice.wake(now_ms)
+
+    def attach(self, flush: Callable[[], None]) -> None:
+        """Nothing comes by itself from a script: what is ready was asked for or is due."""
 
     def take(self) -> list[Output]:
         """What is to be sent now; nothing while the server is stalled."""

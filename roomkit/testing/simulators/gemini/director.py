@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from roomkit.testing.simulators.gemini.reading import Json, read
@@ -85,6 +85,9 @@ class GeminiDirector:
             self._waiting_until_ms = None
             self.script.advance()
         self._play()
+
+    def attach(self, flush: Callable[[], None]) -> None:
+        """Nothing comes by itself from a script: what is ready was asked for or is due."""
 
     def take(self) -> list[Output]:
         """What is to be sent now; nothing while the service is stalled."""

@@ -7,6 +7,8 @@ response at a time belongs to the conversation; those with ``conversation: "none
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
@@ -22,6 +24,7 @@ from roomkit.testing.simulators.openai.response import (
     words_before,
     words_of,
 )
+from roomkit.testing.simulators.sound import bytes_per_ms
 
 
 class Emit(Protocol):
@@ -82,6 +85,8 @@ class Answers:
             voice=output.get("voice", usual["voice"]),
             max_output_tokens=wishes.get("max_output_tokens", self._session["max_output_tokens"]),
             metadata=wishes.get("metadata"),
+            instructions=wishes.get("instructions"),
+            verbatim=wishes.get("verbatim"),
         )
         self._live.append(response)
         self._emit("response.created", response=response.shown(self._conversation_id))
@@ -94,6 +99,54 @@ class Answers:
         response.steps = self._perform(response, parts, now_ms)
         response.due_ms = now_ms
         self.wake(now_ms)
+
+    # --- a response that is told what to say while it speaks (live mode) --------------------------------------------
+
+    def take_over(self) -> Response | None:
+        """The oldest thinking response, if any; from now on it says what `write`, `sound` and `call` tell it."""
+        response = self.thinking
+        if response is not None:
+            response.steps = iter(())
+        return response
+
+    def is_running(self, response: Response) -> bool:
+        """Whether it has not ended."""
+        return any(one is response for one in self._live)
+
+    def write(self, response: Response, text: str) -> None:
+        """The next words, with the space before them."""
+        self._open_message(response)
+        kind = "text" if response.modality == "text" else "audio_transcript"
+        for word in re.findall(r"\s*\S+", text):
+            self._say_word(f"response.output_{kind}.delta", response, word)
+
+    def sound(self, response: Response, audio: bytes) -> None:
+        """The next sound, in the response's format; not heard of one in writing."""
+        if response.modality == "text":
+            return
+        self._open_message(response)
+        item = response.output[-1]
+        duration_ms = len(audio) / bytes_per_ms(response.audio_type)
+        self._emit("response.output_audio.delta", **self._where(response), delta=base64.b64encode(audio).decode())
+        item.audio_ms += duration_ms
+        response.spoken_ms += duration_ms
+
+    def call(self, response: Response, call: Call) -> None:
+        """A function to call, after what was said."""
+        self._close_item(response, "completed")
+        self._call(response, call)
+
+    def finish(self, response: Response, status: Status) -> None:
+        """Nothing more will be said."""
+        self._close_item(response, "completed" if status == "completed" else "incomplete")
+        details = {"type": "failed", "error": {"type": "server_error", "code": None}} if status == "failed" else None
+        self._end(response, status, details)
+
+    def _open_message(self, response: Response) -> None:
+        if response.open_part is None:
+            part = "text" if response.modality == "text" else "audio"
+            self._open_item(response, {"type": "message", "role": "assistant", "content": []}, part)
+            self._conversation.has_assistant_audio |= part == "audio"
 
     def wake(self, now_ms: float) -> None:
         """Send what is due."""
@@ -162,7 +215,7 @@ class Answers:
         self._emit(type_, **self._where(response), delta=word, obfuscation=self._new_id("pad"))
 
     def _call(self, response: Response, call: Call) -> None:
-        call_id = self._new_id("call")
+        call_id = call.call_id or self._new_id("call")
         self._open_item(response, {"type": "function_call", "name": call.name, "call_id": call_id, "arguments": ""})
         item = response.output[-1]
         where = {**self._where(response), "call_id": call_id}

@@ -1,7 +1,7 @@
 """One live connection of the simulator: messages to its director and back, and the one timer that wakes it.
 
-Only this file has an event loop in it, and `Socket` is the only part that knows a real socket. Who may connect is
-`door`; what is said is the director's.
+Only this file and the `live` it draws on have an event loop in them. Who may connect is `door`; what is said is the
+director's.
 """
 
 from __future__ import annotations
@@ -10,24 +10,18 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
-
 from roomkit.clock import Clock
-from roomkit.testing.simulators.openai.director import OpenAIDirector
-from roomkit.testing.simulators.openai.reading import read
+from roomkit.testing.simulators.live import Close, HangUp, Send
+from roomkit.testing.simulators.openai.reading import Reading, read
 from roomkit.testing.simulators.openai.rules import Record as Rules
-from roomkit.testing.simulators.openai.session import Close
+from roomkit.testing.simulators.openai.session import Output
 from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.port import WireClosed
 
 AUDIO_KEYS: Final = {"input_audio_buffer.append": "audio", "response.output_audio.delta": "delta"}
-
-Send = Callable[[str | bytes], None]
-HangUp = Callable[[Close], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +53,33 @@ class Dialled:
         )
 
 
+class Named(Protocol):
+    """A session, as far as a connection cares."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Director(Protocol):
+    """What a connection talks to; times are the loop's, in ms. See `roomkit.testing.simulators.live.Director`."""
+
+    @property
+    def session(self) -> Named: ...
+    @property
+    def due_ms(self) -> float | None: ...
+    def attach(self, flush: Callable[[], None]) -> None: ...
+    def receive(self, reading: Reading, now_ms: float) -> None: ...
+    def wake(self, now_ms: float) -> None: ...
+    def take(self) -> list[Output]: ...
+    def gone(self) -> None: ...
+
+
 class Connection:
     """Moves messages between one wire and its director, and keeps the one timer."""
 
     def __init__(
         self,
-        director: OpenAIDirector,
+        director: Director,
         record: Record,
         clock: Clock,
         send: Send,
@@ -81,6 +96,7 @@ class Connection:
         self._timer_ms: float | None = None
         self._is_over = False
         self._id = director.session.id
+        director.attach(self.flush)
 
     def receive(self, message: str | bytes) -> None:
         """The client sent this."""
@@ -131,42 +147,8 @@ class Connection:
 
     def _end(self) -> None:
         self._is_over = True
-        self._director.session.is_over = True
+        self._director.gone()
         self._set_timer()
-
-
-class Socket:
-    """One connection of the `websockets` server."""
-
-    def __init__(self, connection: ServerConnection) -> None:
-        self._connection = connection
-        self._outbox: asyncio.Queue[str | bytes | Close] = asyncio.Queue()  # unbounded: it is a test's own answer
-
-    async def talk(self, open_: Callable[[Send, HangUp], Connection]) -> None:
-        """Serve the client until one side ends it; ``open_`` begins the conversation."""
-        talking = open_(self._outbox.put_nowait, self._outbox.put_nowait)
-        async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(self._write(), name="simulator-writer")
-            try:
-                async for message in self._connection:
-                    talking.receive(message)
-            except ConnectionClosed:
-                pass
-            finally:
-                frame = self._connection.close_code
-                talking.gone(WireClosed(frame if frame is not None else 1006))
-                writer.cancel()
-
-    async def _write(self) -> None:
-        try:
-            while not isinstance(out := await self._outbox.get(), Close):
-                await self._connection.send(out)
-            if out.code == 1006:
-                self._connection.transport.abort()
-            else:
-                await self._connection.close(out.code, out.reason)
-        except ConnectionClosed:
-            return
 
 
 def audio_bytes(event: Mapping[str, Any]) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.openai.answers import Answers
@@ -104,6 +104,13 @@ class OpenAIDirector:
             self._waiting_until_ms = None
             self.script.advance()
             self._play()
+
+    def attach(self, flush: Callable[[], None]) -> None:
+        """Nothing comes by itself from a script: what is ready was asked for or is due."""
+
+    def gone(self) -> None:
+        """The connection is over."""
+        self.session.is_over = True
 
     def take(self) -> list[Output]:
         """What is to be sent now; nothing while the server is stalled."""
@@ -216,7 +223,7 @@ class OpenAIDirector:
         if model is None or not self._last_audio_item_id:
             return
         at_ms = self._now_ms + step.after_ms
-        for type_, fields in _transcription(step, model, self._last_audio_item_id):
+        for type_, fields in transcription(step, model, self._last_audio_item_id):
             if step.after_ms:
                 self.session.emit_at(at_ms, type_, **fields)
             else:
@@ -240,7 +247,8 @@ class OpenAIDirector:
         return ""
 
 
-def _transcription(step: Transcribe, model: str, item_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def transcription(step: Transcribe, model: str, item_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events that deliver a transcript, as types and fields."""
     prefix = "conversation.item.input_audio_transcription"
     where = {"item_id": item_id, "content_index": 0}
     if step.fails:

@@ -13,10 +13,9 @@ from http import HTTPStatus
 from typing import Final
 
 from roomkit.clock import Clock
-from roomkit.testing.simulators.openai.connection import Connection, Dialled, HangUp, Send, Socket
-from roomkit.testing.simulators.openai.director import OpenAIDirector
+from roomkit.testing.simulators.live import Close, HangUp, Send, Socket
+from roomkit.testing.simulators.openai.connection import Connection, Dialled, Director
 from roomkit.testing.simulators.openai.rules import Record as Rules
-from roomkit.testing.simulators.openai.session import Close
 from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
@@ -66,7 +65,7 @@ class Door:
     def __init__(
         self,
         refusal: Callable[[Dialled], Refusal | None],
-        begin: Callable[[Dialled, float], OpenAIDirector],
+        begin: Callable[[Dialled, float], Director],
         *,
         manners: Manners,
         record: Record,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.sound import bytes_per_ms, loudness
 
@@ -23,19 +23,41 @@ SEMANTIC_SILENCE_MS: Final = {"low": 800, "medium": 400, "auto": 400, "high": 20
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Speech began, this long after the first audio of the session."""
+    """Speech began, this long after the first audio of the session.
+
+    Attributes:
+        chunk_bytes: How much of what was appended last had been listened to by then.
+    """
 
     audio_start_ms: int
+    chunk_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Speech ended; the silence that showed it is included."""
+    """Speech ended; the silence that showed it is included. ``chunk_bytes``: see `Started`."""
 
     audio_end_ms: int
+    chunk_bytes: int
 
 
 Noticed = Started | Stopped
+
+
+class Listener(Protocol):
+    """Who hears the caller and not only that they spoke: the agent of live mode. Told in the order of the audio."""
+
+    def on_audio(self, audio: bytes, audio_type: str) -> None:
+        """The caller's next audio."""
+
+    def on_speech(self) -> None:
+        """A turn has begun; again while it is open: nothing new."""
+
+    def on_turn(self, item_id: str) -> None:
+        """The audio since then became this item."""
+
+    def on_clear(self) -> None:
+        """The audio since then is not to become one."""
 
 
 class Ear:
@@ -61,12 +83,14 @@ class Ear:
             self._audio_type, self._pending = audio_type, b""
         self._buffered_bytes += len(audio)
         size_bytes = FRAME_MS * bytes_per_ms(audio_type)
+        chunk_bytes = -len(self._pending)
         self._pending += audio
         frames, self._pending = _frames(self._pending, size_bytes)
         for frame in frames:
             self._position_ms += FRAME_MS
+            chunk_bytes += size_bytes
             if detection is not None:
-                yield from self._listen(loudness(frame, audio_type), detection)
+                yield from self._listen(loudness(frame, audio_type), detection, chunk_bytes)
 
     def empty(self) -> None:
         """The buffer was committed or cleared."""
@@ -75,16 +99,16 @@ class Ear:
         self._quiet_ms = 0
         self.is_speech = False
 
-    def _listen(self, level: float, detection: Mapping[str, Any]) -> Iterator[Noticed]:
+    def _listen(self, level: float, detection: Mapping[str, Any], chunk_bytes: int) -> Iterator[Noticed]:
         loud = level > detection.get("threshold", 0.5) * LOUDNESS_AT_FULL_THRESHOLD
         self._loud_frames = self._loud_frames + 1 if loud else 0
         self._quiet_ms = 0 if loud else self._quiet_ms + FRAME_MS
         if not self.is_speech and self._loud_frames >= ONSET_FRAMES:
             self.is_speech = True
             onset_ms = self._position_ms - ONSET_FRAMES * FRAME_MS
-            yield Started(max(0, onset_ms - detection.get("prefix_padding_ms", 300)))
+            yield Started(max(0, onset_ms - detection.get("prefix_padding_ms", 300)), chunk_bytes)
         elif self.is_speech and self._quiet_ms >= _silence_ms(detection):
-            yield Stopped(self._position_ms)
+            yield Stopped(self._position_ms, chunk_bytes)
 
 
 def _silence_ms(detection: Mapping[str, Any]) -> int:

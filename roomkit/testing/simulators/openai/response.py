@@ -30,15 +30,21 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function to call; ``arguments`` is JSON."""
+    """A function to call; ``arguments`` is JSON. By default the server makes up an id."""
 
     name: str
     arguments: str
+    call_id: str = ""
 
 
 @dataclass(slots=True)
 class Response:
-    """One response: ``due_ms`` is when it has something to send next, `None` while it thinks."""
+    """One response: ``due_ms`` is when it has something to send next, `None` while it thinks.
+
+    Attributes:
+        verbatim: What the client wants to hear, word for word, if it said so.
+        steps: Its speaking; `None` while it thinks.
+    """
 
     id: str
     in_conversation: bool
@@ -47,6 +53,8 @@ class Response:
     voice: Any
     max_output_tokens: Any
     metadata: Any
+    instructions: str | None = None
+    verbatim: str | None = None
     status: Status = "in_progress"
     status_details: dict[str, Any] | None = None
     output: list[Item] = field(default_factory=list)

@@ -7,16 +7,20 @@ same one again unless scripts are made.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from roomkit.clock import Clock
+from roomkit.errors import ConfigError
+from roomkit.testing.simulators.live_agents import LiveAgents
 from roomkit.testing.simulators.openai.connection import Dialled, audio_bytes
-from roomkit.testing.simulators.openai.director import OpenAIDirector, Stage
+from roomkit.testing.simulators.openai.director import OpenAIDirector
 from roomkit.testing.simulators.openai.door import Door, Manners, Refusal, Serving
+from roomkit.testing.simulators.openai.live_director import LiveStage, OpenAILiveDirector
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
+from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.wires.port import Endpoint, WirePort
 
 
@@ -28,6 +32,7 @@ class ScriptedServer(ABC):
         manners: The vendor's, before the first event.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
+        live: The cascade that answers instead of a script.
 
     Attributes:
         scripts: One for each connection (the same one again and again unless `script` is a function).
@@ -40,8 +45,12 @@ class ScriptedServer(ABC):
         manners: Manners,
         on_log: Callable[[str], None] | None,
         clock: Clock,
+        live: CascadeProvider | None,
     ) -> None:
+        if live is not None and script is not None:
+            raise ConfigError("a simulator has a script or an agent that is live, not both")
         self._make_script = _maker(script)
+        self._agents = LiveAgents(live, clock) if live is not None else None
         self._clock = clock
         self._record = Record(audio_bytes, on_log)
         self._door = Door(self._refusal, self._begin, manners=manners, record=self._record, clock=clock)
@@ -68,26 +77,35 @@ class ScriptedServer(ABC):
         Raises:
             WireRefused: No key, the wrong one, or the wrong path.
         """
+        if self._agents is not None:
+            await self._agents.warm()
         return await self._door.dial(endpoint)
 
-    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[Serving]:
+    @asynccontextmanager
+    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Serving]:
         """Listen on a real port (0: any free one) for as long as the block lasts.
 
         Raises:
             OSError: The address cannot be bound.
+            RoomKitError: Live mode: an engine does not start.
         """
-        return self._door.serve(host, port)
+        async with AsyncExitStack() as undo:
+            if self._agents is not None:
+                await undo.enter_async_context(self._agents.at_work())
+            yield await undo.enter_async_context(self._door.serve(host, port))
 
     @abstractmethod
     def _refusal(self, dialled: Dialled) -> Refusal | None:
         """Why a client that has a key is turned away all the same."""
 
     @abstractmethod
-    def _session(self, dialled: Dialled, now_ms: float) -> Stage:
+    def _session(self, dialled: Dialled, now_ms: float) -> LiveStage:
         """The session of a new connection."""
 
-    def _begin(self, dialled: Dialled, now_ms: float) -> OpenAIDirector:
+    def _begin(self, dialled: Dialled, now_ms: float) -> OpenAIDirector | OpenAILiveDirector:
         session = self._session(dialled, now_ms)
+        if self._agents is not None and not session.is_over:
+            return OpenAILiveDirector(session, self._agents)
         script = self._make_script()
         if script not in self.scripts:
             self.scripts.append(script)

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.live import Close
 from roomkit.testing.simulators.openai.connection import Dialled
 from roomkit.testing.simulators.openai.door import Manners
 from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.scripted import ScriptedServer
-from roomkit.testing.simulators.openai.session import Close, OpenAISimulatorSession
+from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 from roomkit.testing.simulators.script import Script
+from roomkit.voice.pipeline.provider import CascadeProvider
 
 MANNERS: Final = Manners(CLIENT_EVENTS, key_subprotocol="openai-insecure-api-key.", subprotocol="realtime")
 
@@ -30,6 +32,7 @@ class OpenAISimulator(ScriptedServer):
         keep_audio: Keep the caller's audio; see `OpenAISimulatorSession.caller_audio`.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
+        live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
 
     Attributes:
         scripts: See `ScriptedServer`.
@@ -45,8 +48,9 @@ class OpenAISimulator(ScriptedServer):
         keep_audio: bool = False,
         on_log: Callable[[str], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        live: CascadeProvider | None = None,
     ) -> None:
-        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock)
+        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live)
         self._api_key = api_key
         self._bad_key = bad_key
         self._keep_audio = keep_audio

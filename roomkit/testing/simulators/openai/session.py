@@ -13,10 +13,11 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from roomkit.testing.simulators.live import Close
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event, Item, Refused
 from roomkit.testing.simulators.openai.defaults import default_session, default_turn_detection
-from roomkit.testing.simulators.openai.ear import Ear, Started
+from roomkit.testing.simulators.openai.ear import Ear, Listener, Started
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
 from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.openai.rules import Refusal
@@ -25,14 +26,6 @@ from roomkit.testing.simulators.steps import Turn
 COMMIT_MINIMUM_MS: Final = 100
 SESSION_LIMIT_MS: Final = 60 * 60 * 1000
 EXPIRY_REASON: Final = "Your session hit the maximum duration of 60 minutes."
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The connection ends: with a closing frame, or without one if the code is 1006."""
-
-    code: int
-    reason: str = ""
 
 
 Output = Event | str | bytes | Close
@@ -63,6 +56,7 @@ class OpenAISimulatorSession:
         answers: The responses.
         heard: The caller's turns that nobody took note of yet, oldest first.
         caller_audio: All audio the client appended, in the session's input format; empty unless it is kept.
+        listener: Told what the caller says, if somebody wants to know.
     """
 
     def __init__(
@@ -82,6 +76,7 @@ class OpenAISimulatorSession:
         self.conversation = Conversation()
         self.answers = Answers(self.emit, self.conversation, new_id, self.session)
         self.heard: deque[Heard] = deque()
+        self.listener: Listener | None = None
         self.emit("session.created", session=deepcopy(self.session))
 
     @property
@@ -172,6 +167,8 @@ class OpenAISimulatorSession:
             case "input_audio_buffer.clear":
                 self._ear.empty()
                 self._speech_item_id = ""
+                if self.listener is not None:
+                    self.listener.on_clear()
                 self.emit("input_audio_buffer.cleared")
             case "session.update":
                 self._update(event["session"])
@@ -248,19 +245,31 @@ class OpenAISimulatorSession:
         pcm = decode_audio(audio, audio_type)
         if self._keep_audio:
             self.caller_audio += pcm
+        told_bytes = 0
         for noticed in self._ear.append(pcm, audio_type, detection):
+            self._let_hear(pcm[told_bytes : noticed.chunk_bytes], audio_type)
+            told_bytes = noticed.chunk_bytes
             if isinstance(noticed, Started):
                 self._speech_item_id = self._new_id("item")
                 where = {"item_id": self._speech_item_id, "audio_start_ms": noticed.audio_start_ms}
                 self.emit("input_audio_buffer.speech_started", **where)
                 if detection["interrupt_response"] and self.answers.active is not None:
                     self.answers.cancel("turn_detected")
+                if self.listener is not None:
+                    self.listener.on_speech()
             else:
                 where = {"item_id": self._speech_item_id, "audio_end_ms": noticed.audio_end_ms}
                 self.emit("input_audio_buffer.speech_stopped", **where)
                 self._commit("speech")
                 if detection["create_response"]:
                     self._answer_by_itself()
+        if detection is None and self.listener is not None:
+            self.listener.on_speech()
+        self._let_hear(pcm[told_bytes:], audio_type)
+
+    def _let_hear(self, audio: bytes, audio_type: str) -> None:
+        if audio and self.listener is not None:
+            self.listener.on_audio(audio, audio_type)
 
     def _answer_by_itself(self) -> None:
         try:
@@ -288,3 +297,5 @@ class OpenAISimulatorSession:
         for type_ in ("conversation.item.added", "conversation.item.done"):
             self.emit(type_, item=deepcopy(body), previous_item_id=before)
         self.heard.append(Heard(turn, item_id))
+        if self.listener is not None:
+            self.listener.on_turn(item_id)

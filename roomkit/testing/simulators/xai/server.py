@@ -16,6 +16,7 @@ from roomkit.testing.simulators.script import Script
 from roomkit.testing.simulators.xai.past import Conversations
 from roomkit.testing.simulators.xai.session import XAISimulatorSession
 from roomkit.testing.simulators.xai.tables import CLIENT_EVENTS
+from roomkit.voice.pipeline.provider import CascadeProvider
 
 SESSION_LIMIT_MS: Final = 30 * 60 * 1000
 """The shorter of the limits people report: who keeps to it keeps to both."""
@@ -33,6 +34,7 @@ class XAISimulator(ScriptedServer):
         session_limit_ms: How long a connection may last.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
+        live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
 
     Attributes:
         scripts: See `ScriptedServer`.
@@ -48,8 +50,9 @@ class XAISimulator(ScriptedServer):
         session_limit_ms: int = SESSION_LIMIT_MS,
         on_log: Callable[[str], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        live: CascadeProvider | None = None,
     ) -> None:
-        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock)
+        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live)
         self._api_key = api_key
         self._keep_audio = keep_audio
         self._session_limit_ms = session_limit_ms

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from roomkit.testing.simulators.openai.conversation import Event, Refused
+from roomkit.testing.simulators.openai.ear import Listener
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
 from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.openai.rules import Refusal
@@ -100,6 +101,15 @@ class XAISimulatorSession:
     @is_over.setter
     def is_over(self, is_over: bool) -> None:
         self._within.is_over = is_over
+
+    @property
+    def listener(self) -> Listener | None:
+        """See `OpenAISimulatorSession.listener`."""
+        return self._within.listener
+
+    @listener.setter
+    def listener(self, listener: Listener | None) -> None:
+        self._within.listener = listener
 
     @property
     def transcriber(self) -> str | None:
@@ -247,7 +257,9 @@ class XAISimulatorSession:
         words, is_interruptible = self._forced.popleft()
         self._is_deaf = not is_interruptible
         tone_ms = _WORD_MS * max(1, len(words.split()))
-        self.answers.create({})
+        self.answers.create({"verbatim": words})
+        if self.listener is not None:
+            return  # it takes the response over and says the words itself
         self.answers.fill([Speech(words, None, tone_ms, realtime=self._is_deaf)], now_ms)
 
 
