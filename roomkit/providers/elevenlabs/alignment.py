@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from roomkit.providers.openai.events import Json
+from roomkit.providers.shared.objects import Json
 from roomkit.voice.realtime.provider_events import SpokenWords
 
 MAX_WORD_CHARS: Final = 64

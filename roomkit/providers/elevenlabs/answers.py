@@ -20,7 +20,7 @@ from typing import Final
 
 from roomkit.providers.elevenlabs.alignment import Timed, WordClock
 from roomkit.providers.elevenlabs.audio import NO_ID
-from roomkit.providers.openai.memory import longer
+from roomkit.providers.shared.memory import longer
 from roomkit.voice.realtime.provider_events import (
     Audio,
     Interrupted,

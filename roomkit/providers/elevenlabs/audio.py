@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from roomkit.providers.elevenlabs.alignment import NO_CHARS, Timed, timed_chars
 from roomkit.providers.openai.audio import decode_base64, encode_base64
-from roomkit.providers.openai.events import Json, object_of, text_of
+from roomkit.providers.shared.objects import Json, object_of, text_of
 
 _KEYS: Final = ('"audio_base_64":"', '"audio_base_64": "')
 """As written with and without blanks. Inside a JSON string the quotes would be escaped: this is always the key."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from roomkit.providers.openai.events import Json, object_of, text_of
-from roomkit.providers.openai.memory import remember
+from roomkit.providers.shared.memory import remember
+from roomkit.providers.shared.objects import Json, object_of, text_of
 from roomkit.voice.realtime.provider_events import ToolCall
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from roomkit.errors import ConfigError
+from roomkit.providers.shared.address import socket_address, with_query
+from roomkit.providers.shared.keys import key_of, missing_key
 from roomkit.voice.wires.port import Endpoint
 
 DEFAULT_BASE_URL: Final = "wss://api.elevenlabs.io"
@@ -17,8 +19,6 @@ AGENT_ID_VARIABLE: Final = "ELEVENLABS_AGENT_ID"
 
 CONVERSATION_PATH: Final = "/v1/convai/conversation"
 SIGNED_URL_PATH: Final = f"{CONVERSATION_PATH}/get-signed-url"
-
-_SOCKET_SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
 class ElevenLabsRealtimeConfig(BaseModel):
@@ -47,7 +47,7 @@ class ElevenLabsRealtimeConfig(BaseModel):
     @property
     def key(self) -> str:
         """The key to use now; ``""`` where there is none."""
-        return self.api_key.get_secret_value() if self.api_key else os.environ.get(API_KEY_VARIABLE, "")
+        return key_of(self.api_key, API_KEY_VARIABLE)
 
     @property
     def query(self) -> dict[str, str]:
@@ -78,33 +78,17 @@ class ElevenLabsRealtimeConfig(BaseModel):
             ConfigError: No agent, no key, or a ``base_url`` that cannot work.
         """
         if not self.key:
-            raise ConfigError(f"a signed URL needs a key: set {API_KEY_VARIABLE}, or pass api_key to the provider")
+            raise missing_key("a signed URL", API_KEY_VARIABLE)
         url = with_query(address(self.base_url, SIGNED_URL_PATH), self.query)
         return url.replace("ws", "http", 1), self.key
 
 
-def address(base_url: str | None, path: str) -> str:
+def address(base_url: str | None, path: str) -> SplitResult:
     """The socket scheme, host and ``path`` for ``base_url`` in any of its forms; its own query is kept.
 
     Raises:
         ConfigError: It has no ``ws``, ``wss``, ``http`` or ``https`` scheme, or no host.
     """
-    try:
-        parts = urlsplit(base_url or DEFAULT_BASE_URL)
-        host = parts.hostname
-    except ValueError as error:
-        raise ConfigError("base_url is no URL") from error
-    scheme = _SOCKET_SCHEMES.get(parts.scheme.lower())
-    if scheme is None or not host:
-        raise ConfigError("base_url must look like wss://host, https://host or wss://host" + CONVERSATION_PATH)
-    prefix = parts.path.rstrip("/").removesuffix(CONVERSATION_PATH).removesuffix("/v1/convai").removesuffix("/v1")
-    return urlunsplit((scheme, parts.netloc, prefix + path, parts.query, ""))
-
-
-def with_query(url: str, query: dict[str, str]) -> str:
-    """``url`` with these parameters too; those it has stay."""
-    parts = urlsplit(url)
-    present = parse_qsl(parts.query, keep_blank_values=True)
-    names = {name for name, _ in present}
-    present += [(name, value) for name, value in query.items() if name not in names]
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(present), ""))
+    parts = socket_address(base_url or DEFAULT_BASE_URL, "wss://host" + CONVERSATION_PATH)
+    prefix = parts.path.removesuffix(CONVERSATION_PATH).removesuffix("/v1/convai").removesuffix("/v1")
+    return parts._replace(path=prefix + path)

@@ -21,7 +21,7 @@ from roomkit.providers.elevenlabs.calls import OpenCalls
 from roomkit.providers.elevenlabs.faults import UNSUPPORTED_FORMAT, fault_of
 from roomkit.providers.elevenlabs.formats import DEFAULT_NAME, FORMATS, Format
 from roomkit.providers.elevenlabs.overrides import initiation, is_text_only
-from roomkit.providers.openai.events import Json, object_of, parse, text_of
+from roomkit.providers.shared.objects import Json, object_of, parse, text_of
 from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,

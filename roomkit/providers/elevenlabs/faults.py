@@ -5,15 +5,16 @@ The vendor's sentences are not passed on: they quote what was sent. Its ``error_
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
-from roomkit.providers.openai.events import Json, text_of
+from roomkit.providers.elevenlabs.config import API_KEY_VARIABLE
+from roomkit.providers.shared.keys import check_key
+from roomkit.providers.shared.objects import Json, identifier, text_of
 from roomkit.voice.realtime.provider_events import ProviderFault
 from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
 
-_CHECK_KEY: Final = "check ELEVENLABS_API_KEY, or the api_key given to the provider; residency regions have own keys"
+_CHECK_KEY: Final = f"{check_key(API_KEY_VARIABLE)}; residency regions have own keys"
 _CHECK_AGENT: Final = "no such agent: check agent_id, and base_url where the agent lives in another region"
 
 ELEVENLABS_CLOSES: Final = CloseMap(
@@ -23,6 +24,7 @@ ELEVENLABS_CLOSES: Final = CloseMap(
         1002: "protocol_error",
         3000: "request_error",
     },
+    goodbye_closes=frozenset({1000}),
     status_hints={401: _CHECK_KEY, 403: _CHECK_KEY, 404: _CHECK_AGENT, 422: _CHECK_AGENT},
 )
 """1000 is the agent hanging up (its ``end_call`` tool, its duration limit): dialling again would be a new call that
@@ -42,7 +44,6 @@ _OURS: Final = frozenset({"invalid_message", "value_error", "missing_fields", *F
 """What was sent is at fault: sending it again changes nothing."""
 
 _RETRYABLE_CODES: Final = frozenset({1011, 1012, 1013})
-_IDENTIFIER: Final = re.compile(r"[\w.-]{1,64}")
 
 UNSUPPORTED_FORMAT: Final = "unsupported_audio_format"
 
@@ -55,9 +56,10 @@ def fault_of(error: Json, *, is_open: bool) -> ProviderFault:
         is_open: The conversation has begun; before that, every error refuses it.
     """
     kind = text_of(error, "error_type")
+    name = identifier(error, "error_type")
     code = error.get("code")
     is_coded = type(code) is int and 0 <= code < 10_000
-    shown = kind if _IDENTIFIER.fullmatch(kind) else f"error_{code}" if is_coded else "unknown_error"
+    shown = name or (f"error_{code}" if is_coded else "unknown_error")
     # a type we do not list is the service's own trouble; without one, the code says whose it is
     retryable = shown not in _OURS and (bool(kind) or not is_coded or code in _RETRYABLE_CODES)
     hint = FATAL_TYPES.get(shown)

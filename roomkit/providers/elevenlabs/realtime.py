@@ -17,6 +17,7 @@ from roomkit.providers.elevenlabs.faults import ELEVENLABS_CLOSES
 from roomkit.providers.elevenlabs.formats import RATES_HZ
 from roomkit.providers.elevenlabs.overrides import initiation
 from roomkit.providers.elevenlabs.signed_url import fetch_signed_url
+from roomkit.providers.shared.notices import Notices
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
@@ -41,6 +42,8 @@ _TURNS: Final = TurnPolicy(
     interrupts=False,
     silence_ms=PAUSE_SILENCE_MS,
 )
+
+_SET_TOOLS_UP: Final = "ElevenLabs is not told of tools: set them up as client tools of the agent; their calls run here"
 
 SignUrl = Callable[[ElevenLabsRealtimeConfig], Awaitable[str]]
 
@@ -86,7 +89,7 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
         self._dial = dial
         self._sign = sign
         self._handshake_timeout_s = handshake_timeout_s
-        self._has_warned = False
+        self._notices = Notices(logger)
 
     @property
     def profile(self) -> Profile:
@@ -116,7 +119,8 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
 
     async def open_link(self, config: LinkConfig, sink: ProviderSink) -> WireLink:
         """See `RealtimeVoiceProvider.open_link`."""
-        self._warn_of_tools(config)
+        if config.tools or config.vendor_tools:
+            self._notices.tell(_SET_TOOLS_UP)
         initiation(config)  # what cannot work is refused before a signed URL is bought
         return await WireLink.open(
             await self.endpoint(config),
@@ -128,10 +132,3 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
             closes=ELEVENLABS_CLOSES,
             handshake_timeout_s=self._handshake_timeout_s,
         )
-
-    def _warn_of_tools(self, config: LinkConfig) -> None:
-        if (config.tools or config.vendor_tools) and not self._has_warned:
-            self._has_warned = True
-            logger.warning(
-                "ElevenLabs is not told of tools: set them up as client tools of the agent; their calls run here"
-            )

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from roomkit.providers.openai.events import Json, object_of, text_of
-from roomkit.providers.openai.memory import remember
+from roomkit.providers.shared.memory import remember
+from roomkit.providers.shared.objects import Json, object_of, text_of
 from roomkit.voice.realtime.commands import RecallToolCall, ToolResult
 from roomkit.voice.realtime.provider_events import ToolCall
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from roomkit.errors import ConfigError
+from roomkit.providers.shared.address import socket_address
+from roomkit.providers.shared.keys import key_of, missing_key
 from roomkit.voice.wires.port import Endpoint
 
 DEFAULT_MODEL: Final = "gemini-3.8-live"
@@ -18,8 +18,6 @@ ALPHA_API_VERSION: Final = "v1alpha"
 API_KEY_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 TOKEN_PREFIX: Final = "auth_tokens/"  # noqa: S105 -- what ephemeral tokens begin with, not one of them
 METHOD: Final = "BidiGenerateContent"
-
-_SOCKET_SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
 class GeminiLiveConfig(BaseModel):
@@ -50,9 +48,9 @@ class GeminiLiveConfig(BaseModel):
         Raises:
             ConfigError: No key for the vendor's own address, or a ``base_url`` that cannot work.
         """
-        key = self.api_key.get_secret_value() if self.api_key else _key_of_environment()
+        key = key_of(self.api_key, *API_KEY_VARIABLES)
         if not key and self.base_url is None:
-            raise ConfigError(f"Gemini needs a key: set {API_KEY_VARIABLES[0]}, or pass api_key to the provider")
+            raise missing_key("Gemini", API_KEY_VARIABLES[0])
         is_token = key.startswith(TOKEN_PREFIX)
         version = self.api_version or (ALPHA_API_VERSION if needs_alpha or is_token else DEFAULT_API_VERSION)
         method = f"{METHOD}Constrained" if is_token else METHOD
@@ -66,18 +64,9 @@ def live_url(base_url: str, version: str, method: str = METHOD) -> str:
     Raises:
         ConfigError: It has no ``ws``, ``wss``, ``http`` or ``https`` scheme, or no host.
     """
-    try:
-        parts = urlsplit(base_url)
-    except ValueError as error:
-        raise ConfigError("base_url is no URL") from error
-    scheme = _SOCKET_SCHEMES.get(parts.scheme.lower())
-    if scheme is None or not parts.hostname:
-        raise ConfigError("base_url must look like wss://host, https://host or wss://host/path")
-    path = parts.path.rstrip("/")
-    if not path.endswith((METHOD, f"{METHOD}Constrained")):
-        path += f"/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}"
-    return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
-
-
-def _key_of_environment() -> str:
-    return next((key for name in API_KEY_VARIABLES if (key := os.environ.get(name, ""))), "")
+    parts = socket_address(base_url, "wss://host/path")
+    if parts.path.endswith((METHOD, f"{METHOD}Constrained")):
+        return urlunsplit(parts)
+    return urlunsplit(
+        parts._replace(path=f"{parts.path}/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}")
+    )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from roomkit.providers.gemini.config import API_KEY_VARIABLES
+from roomkit.providers.shared.keys import check_key
 from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
 
 RESUME_REFUSED: Final = "resume_refused"
 """Our code for a handle that is not taken (any more): the same dial without it may work."""
 
-_CHECK_KEY: Final = "check GEMINI_API_KEY, or the api_key given to the provider"
+_CHECK_KEY: Final = check_key(API_KEY_VARIABLES[0])
 
 GEMINI_CLOSES: Final = CloseMap(
     refusing_closes={**REFUSING_CLOSES, 1007: "invalid_argument"},

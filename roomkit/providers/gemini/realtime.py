@@ -17,6 +17,7 @@ from roomkit.providers.gemini.dialect import GeminiDialect
 from roomkit.providers.gemini.faults import GEMINI_CLOSES, HANDLE_CODES, RESUME_REFUSED
 from roomkit.providers.gemini.models import family_of
 from roomkit.providers.gemini.setup import INPUT_RATE_HZ, OUTPUT_RATE_HZ, ignored, needs_alpha, turn_policy
+from roomkit.providers.shared.notices import Notices
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
@@ -74,7 +75,7 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
         )
         self._dial = dial
         self._handshake_timeout_s = handshake_timeout_s
-        self._warned_of: set[str] = set()
+        self._notices = Notices(logger)
         updates = family_of(self._config.model).updates_context
         self._profile = GEMINI_PROFILE if updates else dataclasses.replace(GEMINI_PROFILE, reconfigures=frozenset())
 
@@ -111,7 +112,8 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
         A refusal with ``config.resume`` set has the code ``resume_refused`` and is retryable: the handle may be all
         that was wrong.
         """
-        self._warn_of_ignored(config)
+        for sentence in ignored(self._config.model, config):
+            self._notices.tell(sentence)
         try:
             return await WireLink.open(
                 await self.endpoint(config),
@@ -129,9 +131,3 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
             raise ProviderLostError(
                 "Gemini: the conversation could not be taken up by its handle; dial without it", code=RESUME_REFUSED
             ) from refused
-
-    def _warn_of_ignored(self, config: LinkConfig) -> None:
-        for sentence in ignored(self._config.model, config):
-            if sentence not in self._warned_of:
-                self._warned_of.add(sentence)
-                logger.warning("%s", sentence)

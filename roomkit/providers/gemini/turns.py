@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from roomkit.providers.openai.memory import longer
+from roomkit.providers.shared.memory import longer
 from roomkit.voice.realtime.provider_events import (
     InputCommitted,
     Interrupted,

@@ -14,7 +14,7 @@ from typing import Final
 
 from roomkit._extras import installed
 from roomkit.errors import WireError
-from roomkit.providers.openai.events import Json, text_of
+from roomkit.providers.shared.objects import Json, text_of
 from roomkit.voice.realtime.provider_events import Audio
 
 AUDIO_DELTA_TYPES: Final = ("response.output_audio.delta", "response.audio.delta")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roomkit.providers.openai.events import Json, objects_of, text_of
-from roomkit.providers.openai.memory import remember
+from roomkit.providers.shared.memory import remember
+from roomkit.providers.shared.objects import Json, objects_of, text_of
 from roomkit.voice.realtime.provider_events import ToolCall
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from roomkit.errors import ConfigError
+from roomkit.providers.shared.address import socket_address, with_query
+from roomkit.providers.shared.keys import key_of, missing_key
 from roomkit.voice.wires.port import Endpoint
 
 DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 DEFAULT_BASE_URL: Final = "wss://api.openai.com/v1/realtime"
 API_KEY_VARIABLE: Final = "OPENAI_API_KEY"
-
-_SOCKET_SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
 class OpenAIRealtimeConfig(BaseModel):
@@ -44,9 +41,9 @@ class OpenAIRealtimeConfig(BaseModel):
         Raises:
             ConfigError: No key for the vendor's own address, or a ``base_url`` that cannot work.
         """
-        key = self.api_key.get_secret_value() if self.api_key else os.environ.get(API_KEY_VARIABLE, "")
+        key = key_of(self.api_key, API_KEY_VARIABLE)
         if not key and self.base_url is None:
-            raise ConfigError(f"OpenAI needs a key: set {API_KEY_VARIABLE}, or pass api_key to the provider")
+            raise missing_key("OpenAI", API_KEY_VARIABLE)
         headers = {
             "Authorization": f"Bearer {key}" if key else "",
             "OpenAI-Organization": self.organization or "",
@@ -62,17 +59,8 @@ def realtime_url(base_url: str, model: str) -> str:
     Raises:
         ConfigError: It has no ``ws``, ``wss``, ``http`` or ``https`` scheme, or no host.
     """
-    try:
-        parts = urlsplit(base_url)
-    except ValueError as error:
-        raise ConfigError("base_url is no URL") from error
-    scheme = _SOCKET_SCHEMES.get(parts.scheme.lower())
-    if scheme is None or not parts.hostname:
-        raise ConfigError("base_url must look like wss://host, https://host or wss://host/v1/realtime")
-    path = parts.path.rstrip("/") or "/v1"
+    parts = socket_address(base_url, "wss://host/v1/realtime")
+    path = parts.path or "/v1"
     if not path.endswith("/realtime"):
         path += "/realtime"
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name == "model" for name, _ in query):
-        query.append(("model", model))
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
+    return with_query(parts._replace(path=path), {"model": model})

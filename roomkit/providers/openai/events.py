@@ -1,20 +1,11 @@
-"""Reading server events that may be anything: JSON objects in, plain values out, never an exception but `WireError`.
-
-A wrong type counts as absent. Not in here: what an event means (`dialect`).
-"""
+"""How an answer ended and what it cost, in OpenAI's words and in ours. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from roomkit.errors import WireError
+from roomkit.providers.shared.objects import Json, count_of, object_of, text_of
 from roomkit.voice.realtime.provider_events import ResponseStatus
-from roomkit.voice.wires.port import WireMessage
-
-Json = Mapping[str, Any]
-"""A JSON object as it came: only its being an object is known."""
 
 _STATUSES: dict[str, ResponseStatus] = {
     "completed": "completed",
@@ -34,42 +25,6 @@ _USAGE_NAMES = {
 }
 """Where a count stands in a response's usage, and its portable name. Cached image tokens have none."""
 
-_MAX_COUNT = 1e15
-"""No session counts that far; also keeps NaN, infinity and integers no float can hold out of our sums."""
-
-
-def parse(message: WireMessage) -> Json:
-    """The event in a wire message.
-
-    Raises:
-        WireError: It is no JSON object.
-    """
-    try:
-        event = json.loads(message)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise WireError(f"a message of {len(message)} characters is not JSON", code="not_json") from error
-    if not isinstance(event, dict):
-        raise WireError(f"a message of {len(message)} characters is no JSON object", code="not_an_object")
-    return event
-
-
-def text_of(event: Json, key: str) -> str:
-    """The string at ``key``, or ``""``."""
-    value = event.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def object_of(event: Json, key: str) -> Json:
-    """The object at ``key``, or an empty one."""
-    value = event.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def objects_of(event: Json, key: str) -> list[Json]:
-    """The objects in the list at ``key``."""
-    value = event.get(key)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
 
 def status_of(response: Json) -> ResponseStatus:
     """How a finished response ended; whatever is not known counts as completed."""
@@ -87,6 +42,5 @@ def _counts(usage: Json) -> Iterator[tuple[str, float]]:
         counts = usage
         for group in groups:
             counts = object_of(counts, group)
-        count = counts.get(key)
-        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count < _MAX_COUNT:
+        if (count := count_of(counts, key)) is not None:
             yield name, count

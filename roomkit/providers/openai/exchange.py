@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable
 
 from roomkit.providers.openai.caller_input import CallerInput
-from roomkit.providers.openai.events import Json, text_of
 from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponseParams
+from roomkit.providers.shared.objects import Json, text_of
 from roomkit.voice.realtime.dialect import Decoded
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.provider_events import InputCommitted, SpeechStarted, SpeechStopped

@@ -7,18 +7,19 @@ service has moved the same words from one to the other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
-from roomkit.providers.openai.events import Json, text_of
+from roomkit.providers.openai.config import API_KEY_VARIABLE
+from roomkit.providers.shared.keys import check_key
+from roomkit.providers.shared.objects import Json, identifier, text_of
 from roomkit.voice.realtime.provider_events import ProviderFault
 from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 SESSION_REFUSED: Final = "session_refused"
 
-_CHECK_KEY = "check OPENAI_API_KEY, or the api_key given to the provider"
+_CHECK_KEY = check_key(API_KEY_VARIABLE)
 _CHECK_BILLING = "check the account's billing and quota"
 
 OPENAI_CLOSES: Final = CloseMap(
@@ -48,7 +49,6 @@ _TRANSIENT_CODES: Final = frozenset(
     {"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error", "service_unavailable"}
 )
 _BENIGN_CODES: Final = frozenset({"response_cancel_not_active"})
-_IDENTIFIER: Final = re.compile(r"[\w.\[\]-]{1,100}")
 
 
 def is_benign(error: Json) -> bool:
@@ -76,9 +76,3 @@ def fault_of(error: Json, *, refuses_session: bool = False) -> ProviderFault:
             code or SESSION_REFUSED, f"the session's configuration was refused: {words}", is_fatal=True
         )
     return ProviderFault(shown, words, retryable=bool({code, kind} & _TRANSIENT_CODES))
-
-
-def identifier(error: Json, key: str) -> str:
-    """The vendor's code word at ``key``; ``""`` for anything that could be a sentence."""
-    value = text_of(error, key)
-    return value if _IDENTIFIER.fullmatch(value) else ""

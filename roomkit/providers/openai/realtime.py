@@ -14,6 +14,7 @@ from roomkit.providers.openai.config import DEFAULT_MODEL, OpenAIRealtimeConfig
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.providers.openai.faults import OPENAI_CLOSES
 from roomkit.providers.openai.session import turn_policy
+from roomkit.providers.shared.notices import Notices, wants_temperature
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
@@ -72,7 +73,7 @@ class OpenAIRealtimeProvider(RealtimeVoiceProvider):
         )
         self._dial = dial
         self._handshake_timeout_s = handshake_timeout_s
-        self._has_warned = False
+        self._notices = Notices(logger)
 
     @property
     def profile(self) -> Profile:
@@ -103,7 +104,8 @@ class OpenAIRealtimeProvider(RealtimeVoiceProvider):
 
     async def open_link(self, config: LinkConfig, sink: ProviderSink) -> WireLink:
         """See `RealtimeVoiceProvider.open_link`."""
-        self._warn_of_temperature(config)
+        if wants_temperature(config):
+            self._notices.tell("OpenAI Realtime takes no temperature any more; ignored. Steer it with instructions")
         return await WireLink.open(
             await self.endpoint(config),
             OpenAIDialect(),
@@ -114,9 +116,3 @@ class OpenAIRealtimeProvider(RealtimeVoiceProvider):
             closes=OPENAI_CLOSES,
             handshake_timeout_s=self._handshake_timeout_s,
         )
-
-    def _warn_of_temperature(self, config: LinkConfig) -> None:
-        is_set = config.temperature is not None or config.provider_config.get("temperature") is not None
-        if is_set and not self._has_warned:
-            self._has_warned = True
-            logger.warning("OpenAI Realtime takes no temperature any more; ignored. Steer it with instructions")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roomkit.providers.openai.memory import longer, remember
+from roomkit.providers.shared.memory import longer, remember
 from roomkit.voice.realtime.provider_events import Role, Transcript
 
 

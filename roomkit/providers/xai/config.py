@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from roomkit.errors import ConfigError
 from roomkit.providers.openai.config import realtime_url
+from roomkit.providers.shared.keys import key_of, missing_key
 from roomkit.providers.xai.names import todays_model
 from roomkit.voice.wires.port import Endpoint
 
@@ -49,9 +48,9 @@ class XAIRealtimeConfig(BaseModel):
         Raises:
             ConfigError: No key for the vendor's own address, or a ``base_url`` that cannot work.
         """
-        key = self.api_key.get_secret_value() if self.api_key else os.environ.get(API_KEY_VARIABLE, "")
+        key = key_of(self.api_key, API_KEY_VARIABLE)
         if not key and self.base_url is None:
-            raise ConfigError(f"xAI needs a key: set {API_KEY_VARIABLE}, or pass api_key to the provider")
+            raise missing_key("xAI", API_KEY_VARIABLE)
         url = realtime_url(self.base_url or DEFAULT_BASE_URL, todays_model(self.model))  # it always has a query
         if conversation_id is not None:
             url += "&" + urlencode({"conversation_id": conversation_id})

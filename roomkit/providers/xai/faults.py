@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from roomkit.providers.openai.events import Json, object_of, text_of
-from roomkit.providers.openai.faults import ACTIVE_RESPONSE, SESSION_REFUSED, identifier
+from roomkit.providers.openai.faults import ACTIVE_RESPONSE, SESSION_REFUSED
+from roomkit.providers.shared.keys import check_key
+from roomkit.providers.shared.objects import Json, identifier, object_of, text_of
+from roomkit.providers.xai.config import API_KEY_VARIABLE
 from roomkit.voice.realtime.provider_events import ProviderFault
 from roomkit.voice.realtime.reconnect import CloseMap
 
-_CHECK_KEY: Final = "check XAI_API_KEY, or the api_key given to the provider"
+_CHECK_KEY: Final = check_key(API_KEY_VARIABLE)
 
 XAI_CLOSES: Final = CloseMap(
     status_hints={

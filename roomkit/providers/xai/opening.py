@@ -6,7 +6,7 @@ Those are not news, and none of them is reported. Invariant: the link is ready o
 
 from __future__ import annotations
 
-from roomkit.providers.openai.events import Json, object_of, text_of
+from roomkit.providers.shared.objects import Json, object_of, text_of
 from roomkit.providers.xai.session import RATES_HZ, Rates, rates_of, wants_resumption
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider_events import LinkReady, ProviderEvent, Resumable

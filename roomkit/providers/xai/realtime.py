@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from roomkit.errors import ConfigError
+from roomkit.providers.shared.notices import Notices, wants_temperature
 from roomkit.providers.xai.config import XAIRealtimeConfig
 from roomkit.providers.xai.dialect import XAIDialect
 from roomkit.providers.xai.faults import XAI_CLOSES
@@ -85,7 +86,7 @@ class XAIRealtimeProvider(RealtimeVoiceProvider):
         )
         self._dial = dial
         self._handshake_timeout_s = handshake_timeout_s
-        self._has_warned = False
+        self._notices = Notices(logger)
 
     @property
     def profile(self) -> Profile:
@@ -116,7 +117,8 @@ class XAIRealtimeProvider(RealtimeVoiceProvider):
 
     async def open_link(self, config: LinkConfig, sink: ProviderSink) -> WireLink:
         """See `RealtimeVoiceProvider.open_link`."""
-        self._warn_of_temperature(config)
+        if wants_temperature(config):
+            self._notices.tell("xAI's voice agent takes no temperature; ignored. Steer it with instructions")
         return await WireLink.open(
             await self.endpoint(config),
             XAIDialect(Defaults(self._config.voice, self._config.transcription_model)),
@@ -127,12 +129,6 @@ class XAIRealtimeProvider(RealtimeVoiceProvider):
             closes=XAI_CLOSES,
             handshake_timeout_s=self._handshake_timeout_s,
         )
-
-    def _warn_of_temperature(self, config: LinkConfig) -> None:
-        is_set = config.temperature is not None or config.provider_config.get("temperature") is not None
-        if is_set and not self._has_warned:
-            self._has_warned = True
-            logger.warning("xAI's voice agent takes no temperature; ignored. Steer it with instructions")
 
 
 def _config_of(config: XAIRealtimeConfig | None, **settings: Any) -> XAIRealtimeConfig:

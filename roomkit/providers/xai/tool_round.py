@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from roomkit.providers.openai.calls import CallLog
-from roomkit.providers.openai.events import Json, text_of
-from roomkit.providers.openai.memory import MAX_REMEMBERED, remember
+from roomkit.providers.shared.memory import MAX_REMEMBERED, remember
+from roomkit.providers.shared.objects import Json, text_of
 from roomkit.voice.realtime.provider_events import ToolCall
 
 Item = dict[str, Any]

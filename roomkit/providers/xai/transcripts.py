@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from roomkit.providers.openai.events import Json
-from roomkit.providers.openai.memory import remember
+from roomkit.providers.shared.memory import remember
+from roomkit.providers.shared.objects import Json
 from roomkit.voice.realtime.provider_events import Transcript
 
 _MAX_OPEN: Final = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from roomkit.providers.openai.events import Json, object_of
+from roomkit.providers.shared.objects import Json, count_of, object_of
 
 _NAMES: Final[tuple[tuple[str, str, str], ...]] = (
     ("input_token_details", "text_tokens", "input_text_tokens"),
@@ -17,9 +17,6 @@ _NAMES: Final[tuple[tuple[str, str, str], ...]] = (
 )
 """Where it stands, what it is called there, what it is called in `ResponseDone.usage`."""
 
-_MAX_COUNT: Final = 1e15
-"""No session counts that far; also keeps NaN, infinity and integers no float can hold out of sums."""
-
 
 def usage_of(event: Json) -> dict[str, float]:
     """The counts of a ``response.done``: beside its response, or inside as other servers have it."""
@@ -29,6 +26,5 @@ def usage_of(event: Json) -> dict[str, float]:
 
 def _counts(usage: Json) -> Iterator[tuple[str, float]]:
     for group, key, name in _NAMES:
-        value = (object_of(usage, group) if group else usage).get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX_COUNT:
-            yield name, value
+        if (count := count_of(object_of(usage, group) if group else usage, key)) is not None:
+            yield name, count

@@ -1,0 +1,1 @@
+"""What vendors have in common and none of them owns: reading, remembering, coding, keys, addresses, notices."""
