@@ -91,7 +91,7 @@ def _tell(live: Session, brought: Brought, role: Role, *, silent: bool, chain_de
         except ConfigError:  # this agent cannot see it: the next best thing is to know of it
             unseen_count += 1
     text = "\n".join(filter(None, [brought.words, *[UNSEEN] * unseen_count]))
-    if text and live.is_text_only and role != "user":  # nobody will say it: the caller reads it
+    if text and live.is_text_only and role == "system":  # the agent it was meant for is away: the caller reads it
         live.tell_client(transcription("assistant", text, is_final=True))
     if text:
         live.inject(text, role, silent=silent, chain_depth=chain_depth)

@@ -62,6 +62,9 @@ class RoomPort(Protocol):
     def tell(self, trigger: HookTrigger, event: object) -> None:
         """Start the observers of a trigger; never waits."""
 
+    def announce(self, event_type: str, **data: object) -> None:
+        """Tell the operators: a framework event (RFC 0005) of this room and channel; never waits."""
+
     async def publish(self, event: RoomEvent) -> bool:
         """Put an event through the room's inbound pipeline; returns at commit, before delivery.
 

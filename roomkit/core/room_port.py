@@ -71,6 +71,10 @@ class KitRoomPort:
         """Start the observers of a trigger."""
         self._parts.hooks.tell(trigger, event, self._scope, self._context)
 
+    def announce(self, event_type: str, **data: Any) -> None:
+        """Tell the operators: a framework event of this room and channel."""
+        self._parts.framework.emit(event_type, room_id=self._room_id, channel_id=self._scope.channel_id, **data)
+
     async def publish(self, event: RoomEvent) -> bool:
         """Put an event through the inbound pipeline; return at commit whether it entered the room.
 
@@ -146,6 +150,9 @@ class NullRoomPort:
         return Verdict(True, event, None, NOTHING)
 
     def tell(self, trigger: HookTrigger, event: object) -> None:
+        """To nobody."""
+
+    def announce(self, event_type: str, **data: object) -> None:
         """To nobody."""
 
     async def publish(self, event: RoomEvent) -> bool:

@@ -36,6 +36,7 @@ class EndReason(StrEnum):
     HANGUP = "hangup"  # end_session was called
     CLIENT_ENDED = "client_ended"  # the client said goodbye
     CLIENT_GONE = "client_gone"  # the client's link dropped
+    AGENT_ENDED = "agent_ended"  # the agent hung up, where its vendor lets it
     REPLACED = "replaced"  # the same participant started another session
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_LOST = "provider_lost"

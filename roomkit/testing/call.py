@@ -33,6 +33,7 @@ class RecordingRoomPort:
         published: Room events, in the order they were committed.
         blocked: Events that were only put on the record, with who blocked them and why.
         told: ``(trigger, event)`` for each observing moment.
+        announced: ``(event_type, data)`` for each framework event.
         hooks: One deciding hook a trigger, sync or async; none: everything is allowed.
         observed: Triggers somebody observes; levels and turns are only made for those.
     """
@@ -40,6 +41,7 @@ class RecordingRoomPort:
     published: list[RoomEvent] = field(default_factory=list)
     blocked: list[RoomEvent] = field(default_factory=list)
     told: list[tuple[HookTrigger, Any]] = field(default_factory=list)
+    announced: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     hooks: dict[HookTrigger, Decide] = field(default_factory=dict)
     observed: set[HookTrigger] = field(default_factory=lambda: set(HookTrigger))
 
@@ -59,6 +61,10 @@ class RecordingRoomPort:
     def tell(self, trigger: HookTrigger, event: object) -> None:
         """See `RoomPort.tell`."""
         self.told.append((trigger, event))
+
+    def announce(self, event_type: str, **data: object) -> None:
+        """See `RoomPort.announce`."""
+        self.announced.append((event_type, data))
 
     async def publish(self, event: RoomEvent) -> bool:
         """See `RoomPort.publish`."""

@@ -192,11 +192,13 @@ class LinkLost:
     Attributes:
         code: The vendor's or RFC 6455's code as text.
         retryable: Whether dialling again may help.
+        is_goodbye: The agent ended the conversation, as it may: nothing went wrong.
     """
 
     code: str
     reason: str
     retryable: bool
+    is_goodbye: bool = False
 
 
 ProviderEvent = (

@@ -36,11 +36,16 @@ def redacted(words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no link: a code for programs, a sentence for people, and whether another dial may help."""
+    """Why there is no link: a code for programs, a sentence for people, and whether another dial may help.
+
+    Attributes:
+        is_goodbye: The agent ended the conversation, as it may: nothing failed.
+    """
 
     code: str
     reason: str
     retryable: bool
+    is_goodbye: bool = False
 
     def as_error(self, vendor: str) -> RealtimeConnectionError:
         """The exception for somebody who waits for the link."""
@@ -57,12 +62,14 @@ class CloseMap:
         refusing_statuses: HTTP statuses of the upgrade that are a no for good.
         status_hints: What the developer should look at, by HTTP status.
         passing_closes: Those of ``refusing_closes`` that blame a set-up only: after it, they have been seen to pass.
+        goodbye_closes: Those of ``refusing_closes`` by which the agent hangs up, once the session was set up.
     """
 
     refusing_closes: Mapping[int, str] = field(default_factory=lambda: REFUSING_CLOSES)
     refusing_statuses: frozenset[int] = REFUSING_STATUSES
     status_hints: Mapping[int, str] = field(default_factory=dict)
     passing_closes: frozenset[int] = frozenset()
+    goodbye_closes: frozenset[int] = frozenset()
 
     def of_close(self, closed: WireClosed, *, was_up: bool = False) -> Failure:
         """What a close of an accepted socket means.
@@ -74,7 +81,9 @@ class CloseMap:
         code = self.refusing_closes.get(closed.code)
         said = f": {redacted(closed.reason)}" if closed.reason else ""
         retryable = code is None or (was_up and closed.code in self.passing_closes)
-        return Failure(code or str(closed.code), f"the connection was closed ({closed.code}){said}", retryable)
+        is_goodbye = was_up and closed.code in self.goodbye_closes
+        why = f"the connection was closed ({closed.code}){said}"
+        return Failure(code or str(closed.code), why, retryable, is_goodbye)
 
     def of_refusal(self, refused: WireRefused) -> Failure:
         """What an upgrade that failed means; status 0 is a network that did not answer."""

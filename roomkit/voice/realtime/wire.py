@@ -240,7 +240,7 @@ class WireLink:
     def _announce(self, failure: Failure) -> None:
         """The last word: to the sink, or while nobody has the link yet, to whoever opens it."""
         if self._is_up:
-            self._guarded(LinkLost(failure.code, failure.reason, failure.retryable))
+            self._guarded(LinkLost(failure.code, failure.reason, failure.retryable, failure.is_goodbye))
         elif not self._ready.done():
             self._ready.set_exception(failure.as_error(self._vendor))
         self._sink = _NOBODY

@@ -131,6 +131,10 @@ class SessionContext:
         if self.recorder is not None:
             self.recorder.note(kind, fields)
 
+    def announce(self, event_type: str, **data: object) -> None:
+        """Tell the operators (``kit.on``) what happened to this session."""
+        self.port.announce(event_type, session_id=self.view.id, **data)
+
     def report(self, code: str, message: str) -> None:
         """Tell whoever can act on it: the client, and the ON_ERROR hooks."""
         self.tell_client(messages.error(code, message))

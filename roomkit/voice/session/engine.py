@@ -190,6 +190,7 @@ class Session:
             self.events,
             policy=self._reconnect,
             settled=self.settled,
+            on_goodbye=lambda: self.end_after_drain(EndReason.AGENT_ENDED),
         )
         undo.push_async_callback(side.close)
         self._provider_side, self._context.send = side, side.send

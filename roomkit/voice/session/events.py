@@ -305,6 +305,11 @@ class SessionEvents:
             HookTrigger.ON_REALTIME_TEXT_INJECTED, TextInjectedEvent, text=text, role=role, silent=silent
         )
 
+    def write(self, text: str) -> None:
+        """What the agent was to say, and the caller reads: nobody speaks."""
+        self.speech.not_spoken()
+        self._lane.put(lambda: self.conversation.agent_words(Transcript("assistant", text, is_final=True)))
+
     def _allowed(self) -> None:
         if self._context.settings.hold_answers:
             self._context.send(AskForResponse())

@@ -9,9 +9,10 @@ import pytest
 
 from roomkit.channels.ai import AIChannel
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.errors import ConfigError, ProviderLostError
+from roomkit.errors import ConfigError, ProviderLostError, ProviderRefusedError
 from roomkit.kit import RoomKit
 from roomkit.models.enums import ChannelCategory
+from roomkit.models.framework import FrameworkEvent
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.providers.ai.mock import MockAIProvider
 from roomkit.testing import VirtualClock
@@ -127,3 +128,83 @@ async def test_a_written_call_can_be_hung_up_and_leaves_no_task() -> None:
 def test_there_is_nothing_else_to_degrade_to() -> None:
     with pytest.raises(ConfigError):
         Written(degrade_to="smoke signals")
+
+
+class Absent(Written):
+    """A call whose provider cannot be had from the start."""
+
+    async def __aenter__(self) -> Absent:
+        self.provider.refuse_with = [lost() for _ in range(9)]
+        self.told_of: list[FrameworkEvent] = []
+        self.kit.on("*")(self.told_of.append)
+        self.session = await self.channel.start_session("room-1", "caller")
+        return self
+
+
+async def test_a_call_nobody_can_serve_begins_in_writing() -> None:
+    """R-0006-59."""
+    async with Absent() as call:
+        assert call.session.state is SessionState.ACTIVE
+        kinds = [message["type"] for message in call.transport.messages(call.session)]
+        assert kinds == ["session_started", "degraded"]
+        await call.transport.simulate_client_text(call.session, "hello")
+
+        await asyncio.sleep(300)
+
+        assert call.told("degraded") == ["text", "audio"]
+        assert call.session.link_states["provider"] is LinkState.UP
+        assert call.provider.injected_texts == [(call.session.id, "hello", "user")]
+
+
+async def test_a_greeting_nobody_can_say_is_shown_once_and_remembered() -> None:
+    """R-0006-59."""
+    async with Absent(greeting="Good morning!") as call:
+        await asyncio.sleep(300)
+
+        assert call.told("transcription") == ["Good morning!"]
+        assert [event.text for event in await call.kit.get_timeline("room-1")][:1] == ["Good morning!"]
+        assert call.provider.injected_texts == [(call.session.id, "Good morning!", "assistant")]
+
+
+async def test_what_the_room_has_said_word_for_word_is_shown_in_writing() -> None:
+    """R-0006-59."""
+    async with Written() as call:
+        await call.goes_away()
+
+        await call.channel.inject_text(call.session, "We will call you back.", role="assistant")
+        await asyncio.sleep(300)
+
+        assert call.told("transcription") == ["We will call you back."]
+        assert "speak" not in call.provider.methods()
+
+
+async def test_without_degrade_to_a_call_nobody_can_serve_does_not_begin() -> None:
+    with pytest.raises(ProviderLostError):
+        async with Absent(degrade_to=None):
+            pass
+
+
+async def test_who_said_no_to_the_first_dial_leaves_a_written_call_that_can_be_given_another_provider() -> None:
+    call = Written()
+    call.provider.refuse_with = [ProviderRefusedError("no such key", code="http_401")]
+    async with call:
+        await asyncio.sleep(3_600)
+        assert call.told("degraded") == ["text"]
+
+        await call.channel.reconfigure_session(call.session, provider=MockRealtimeProvider())
+
+        assert call.told("degraded") == ["text", "audio"]
+
+
+async def test_operators_are_told_of_every_change() -> None:
+    """R-0006-63."""
+    async with Absent() as call:
+        await asyncio.sleep(300)
+
+        told = [event for event in call.told_of if event.type in ("degraded", "audio_restored")]
+        assert [(event.type, event.data["side"]) for event in told] == [
+            ("degraded", "provider"),
+            ("audio_restored", "provider"),
+        ]
+        assert {(event.room_id, event.channel_id) for event in told} == {("room-1", "voice")}
+        assert {event.data["session_id"] for event in told} == {call.session.id}

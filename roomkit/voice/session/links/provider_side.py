@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from roomkit.errors import ConfigError, ProviderError, RoomKitError
 from roomkit.models.session import EndReason, LinkState
 from roomkit.voice.realtime.breaker import STABLE_MS
-from roomkit.voice.realtime.commands import Command, LinkConfig
+from roomkit.voice.realtime.commands import Command, LinkConfig, Speak
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
@@ -53,6 +53,7 @@ class ProviderSide:
         events: Takes what the current link says; asked for the conversation as heard.
         policy: How long to wait between dials.
         settled: See `ProviderSink.settled`.
+        on_goodbye: The agent hung up.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class ProviderSide:
         *,
         policy: ReconnectPolicy,
         settled: Callable[[], Awaitable[None]],
+        on_goodbye: Callable[[], None],
     ) -> None:
         self._context = context
+        self._on_goodbye = on_goodbye
         self._events = events
         self._roster = Roster(candidates)
         self._resumption = Resumption(events.conversation.history)
@@ -89,6 +92,7 @@ class ProviderSide:
             seed=context.view.id,
         )
         self._text_only = TextOnly(context, events)
+        self._why_written: str | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._rollover: asyncio.Task[None] | None = None
         self._handing_over = asyncio.Lock()
@@ -114,20 +118,31 @@ class ProviderSide:
         return self._text_only.is_on
 
     async def connect(self) -> None:
-        """The first link. Its events wait until `go_live`.
+        """The first link. Its events wait until `go_live`, where the call begins in writing if it may and must.
 
         Raises:
             ConfigError: The configuration cannot work.
             ProviderError: Everybody refused, or nobody was reached.
         """
         preferred = self._roster.current
-        opened = await self._dialling.first(self._configure)
+        try:
+            opened = await self._dialling.first(self._configure)
+        except ProviderError as error:
+            if self._context.settings.degrade_to != "text":
+                raise
+            self._why_written = str(error)
+            return
         self._adopt(opened)
         if opened.candidate is not preferred:
             self._context.warn("provider_changed", f"{preferred.name} has no link; {opened.candidate.name} serves")
+            self._context.announce("provider_changed", provider=opened.candidate.name, previous=preferred.name)
 
     def go_live(self) -> None:
         """The session is ACTIVE: take what the current link has to say, and ask it for an answer that is owed."""
+        if self._why_written is not None:
+            why, self._why_written = self._why_written, None
+            self._text_only.begin(why)
+            self._recovery = self._context.start_task(self._return(), "recover")
         self._serving.go_live()
 
     def send(self, command: Command) -> None:
@@ -139,7 +154,10 @@ class ProviderSide:
         Raises:
             ConfigError: The vendor cannot do this.
         """
-        self._serving.send(command)
+        if isinstance(command, Speak) and self._text_only.is_on:  # nobody will say it: the caller reads it
+            self._text_only.write(command.text)
+        else:
+            self._serving.send(command)
 
     async def close(self) -> None:
         """Hang up."""
@@ -151,6 +169,9 @@ class ProviderSide:
     def lost(self, lost: LinkLost) -> None:
         """The link is gone: get another, unless that cannot help."""
         if self._context.is_over:
+            return
+        if lost.is_goodbye and self._standby is None:  # else somebody is about to take over: the call is theirs
+            self._agent_hung_up()
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
         dropped, was_up_ms = self._serving.drop()
@@ -174,6 +195,15 @@ class ProviderSide:
             recovery = self._recover(lost, was_up_ms, is_current_last=is_bad)
             self._recovery = self._context.start_task(recovery, "recover")
 
+    def _agent_hung_up(self) -> None:
+        """The agent ended the call: the caller hears what it said last, then it is over."""
+        dropped, _ = self._serving.drop()
+        self._forget_age()
+        if dropped is not None:
+            self._context.start_task(dropped.link.close(), "hang-up")
+        self._context.provider_is(LinkState.DOWN, None)
+        self._on_goodbye()
+
     def _stalled(self) -> None:
         if self._serving.link is not None:
             self.lost(LinkLost("stalled", f"{self.provider.name} said nothing while an answer was owed", True))
@@ -183,12 +213,21 @@ class ProviderSide:
         try:
             opened = await self._dialling.instead(self._configure, was_up_ms=was_up_ms, is_current_last=is_current_last)
         except (ProviderError, ConfigError) as error:
-            if not self._nobody_serves("provider_lost", str(error), end_reason(error)) or self._roster.is_exhausted:
-                return
-            opened = await self._text_only.until_back(lambda: self._dialling.once(self._configure))
-        self._adopt(opened)
+            if self._nobody_serves("provider_lost", str(error), end_reason(error)):
+                await self._return()
+            return
+        self._serve(opened)
         if opened.candidate is not served:
             self._context.warn(lost.code, f"{lost.reason}; the call goes on with {opened.candidate.name}")
+
+    async def _return(self) -> None:
+        """From writing to speech, as soon as somebody who has not refused can be had."""
+        if not self._roster.is_exhausted:
+            self._serve(await self._text_only.until_back(lambda: self._dialling.once(self._configure)))
+
+    def _serve(self, opened: OpenLink) -> None:
+        """A link in place of none."""
+        self._adopt(opened)
         self._serving.update(opened)
         self.go_live()
 

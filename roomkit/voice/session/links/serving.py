@@ -193,6 +193,7 @@ class Serving:
         self._events.conversation.history.speaker = candidate.provider
         if view.provider not in (None, candidate.name):
             self._context.tell_client(messages.provider_changed(candidate.name))
+            self._context.announce("provider_changed", provider=candidate.name, previous=view.provider)
         view.provider = candidate.name
 
     def _signs_of_life(self) -> int:

@@ -41,11 +41,13 @@ class TextOnly:
         """Nobody speaks for the agent any more."""
         self.is_on = True
         self._events.owes_answer = False
+        self._events.conversation.history.speaker = None  # what is written now, no link knows
         self._events.media.stop_input("text_only", True)
         self._events.media.input.drop_held()
         self._context.provider_is(LinkState.DOWN, None)
         self._context.tell_client(messages.degraded("text"))
         self._context.warn("degraded_to_text", why)
+        self._context.announce("degraded", side="provider", to="text", reason=why)
 
     def end(self) -> None:
         """Somebody does again."""
@@ -54,6 +56,11 @@ class TextOnly:
         self._events.owes_answer = False  # what was typed meanwhile is told; a late answer would interrupt the talk
         self._context.tell_client(messages.degraded("audio"))
         self._context.warn("audio_restored", "the agent can be heard again")
+        self._context.announce("audio_restored", side="provider")
+
+    def write(self, text: str) -> None:
+        """What the agent was to say word for word: judged as if it were spoken, and shown."""
+        self._events.speech.say(text, self._events.write)
 
     async def until_back(self, dial: Callable[[], Awaitable[OpenLink]]) -> OpenLink:
         """Dial now and then, for as long as the session lasts.

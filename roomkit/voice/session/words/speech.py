@@ -133,6 +133,10 @@ class Speeches:
         self._given.append(_Speech(text, self._context.settings.agent.voice))
         pass_on(text)
 
+    def not_spoken(self) -> None:
+        """The text that was just given is shown instead: nobody speaks."""
+        self._given.pop()
+
     def speech_begins(self, text: str, voice: str | None, response_id: str, item_id: str, start_ms: float) -> None:
         """See `SpeechGate.speech_begins`."""
         speeches = self._answers.setdefault(response_id, [])
