@@ -40,14 +40,12 @@ from roomkit.voice.realtime.commands import (
     TruncateOutput,
     UpdateSession,
 )
-from roomkit.voice.realtime.dialect import Decoded
-from roomkit.voice.realtime.provider_events import LinkReady, ProviderEvent, ProviderFault
+from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
+from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault
 from roomkit.voice.wires.port import WireMessage
 
 PAUSE_SILENCE_MS: Final = 1_000
 """What ends an utterance when the caller's audio stops: the vendor's turn model takes well under a second of it."""
-
-_NOTHING: Final = Decoded()
 
 
 class ElevenLabsDialect:
@@ -113,7 +111,7 @@ class ElevenLabsDialect:
             return self._heard(chunk)
         event = parse(message)
         handler = self._HANDLERS.get(text_of(event, "type"))
-        return _NOTHING if handler is None else handler(self, event)
+        return NOTHING if handler is None else handler(self, event)
 
     def _heard(self, chunk: Chunk) -> Decoded:
         pcm, event_id, chars = chunk
@@ -122,7 +120,7 @@ class ElevenLabsDialect:
         elif self._odd_byte or len(pcm) & 1:
             pcm = self._whole_samples(pcm)
         if chars[0] or not (audio := self._answers.more_of_it(pcm, event_id)):
-            return _told(self._answers.heard(pcm, event_id, chars)) if pcm or chars[0] else _NOTHING
+            return meaning(*self._answers.heard(pcm, event_id, chars)) if pcm or chars[0] else NOTHING
         return Decoded((audio,))
 
     def _audio(self, event: Json) -> Decoded:
@@ -145,7 +143,7 @@ class ElevenLabsDialect:
 
     def _metadata(self, event: Json) -> Decoded:
         if self._is_open:
-            return _NOTHING
+            return NOTHING
         body = object_of(event, "conversation_initiation_metadata_event")
         names = [text_of(body, f"{side}_audio_format") or DEFAULT_NAME for side in ("user_input", "agent_output")]
         if any(name not in FORMATS for name in names):
@@ -161,38 +159,37 @@ class ElevenLabsDialect:
     def _agent_said(self, event: Json) -> Decoded:
         body = object_of(event, "agent_response_event")
         text = text_of(body, "agent_response").strip()
-        return _told(self._answers.said(text, id_of(body))) if text else _NOTHING
+        return meaning(*self._answers.said(text, id_of(body))) if text else NOTHING
 
     def _agent_part(self, event: Json) -> Decoded:
         body = object_of(event, "text_response_part")
-        return _told(self._answers.part(text_of(body, "text"), text_of(body, "type"), id_of(body)))
+        return meaning(*self._answers.part(text_of(body, "text"), text_of(body, "type"), id_of(body)))
 
     def _agent_complete(self, event: Json) -> Decoded:
-        return _told(self._answers.completed())
+        return meaning(*self._answers.completed())
 
     def _interruption(self, event: Json) -> Decoded:
         self._odd_byte = b""
-        return _told(self._answers.interrupted(id_of(object_of(event, "interruption_event"))))
+        return meaning(*self._answers.interrupted(id_of(object_of(event, "interruption_event"))))
 
     def _caller_said(self, event: Json) -> Decoded:
         text = text_of(object_of(event, "user_transcription_event"), "user_transcript").strip()
-        return _told([*self._answers.caller_took_turn(), *self._caller.said(text)])
+        return meaning(*self._answers.caller_took_turn(), *self._caller.said(text))
 
     def _caller_may_say(self, event: Json) -> Decoded:
         body = object_of(event, "tentative_user_transcription_event")
-        return _told(self._caller.may_be_saying(text_of(body, "user_transcript").strip()))
+        return meaning(*self._caller.may_be_saying(text_of(body, "user_transcript").strip()))
 
     def _voice_score(self, event: Json) -> Decoded:
         score = object_of(event, "vad_score_event").get("vad_score")
-        return _told(self._caller.voice(score)) if isinstance(score, int | float) else _NOTHING
+        return meaning(*self._caller.voice(score)) if isinstance(score, int | float) else NOTHING
 
     def _tool_call(self, event: Json) -> Decoded:
-        call = self._calls.told(object_of(event, "client_tool_call"))
-        return _NOTHING if call is None else Decoded((call,))
+        return meaning(self._calls.told(object_of(event, "client_tool_call")))
 
     def _mcp_call(self, event: Json) -> Decoded:
         if text_of(object_of(event, "mcp_tool_call"), "state") != "awaiting_approval":
-            return _NOTHING
+            return NOTHING
         words = "a tool of an MCP server waits for approval nobody can give here: approve it in the agent's settings"
         return Decoded((ProviderFault("mcp_approval_required", words),))
 
@@ -245,10 +242,6 @@ def _in_words(command: AskForResponse | Speak | InjectText | RecallToolCall) -> 
             return _context(wording.remembered(role, text))
         case RecallToolCall(name=name, arguments=arguments):
             return _context(wording.recalled_call(name, arguments))
-
-
-def _told(events: list[ProviderEvent]) -> Decoded:
-    return Decoded(tuple(events)) if events else _NOTHING
 
 
 def _is_error(output: str) -> bool:

@@ -49,7 +49,7 @@ from roomkit.voice.realtime.commands import (
     TruncateOutput,
     UpdateSession,
 )
-from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.dialect import Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
     Audio,
     GoingAway,
@@ -61,7 +61,6 @@ from roomkit.voice.realtime.provider_events import (
 )
 from roomkit.voice.wires.port import WireMessage
 
-_NOTHING: Final = Decoded()
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -198,7 +197,7 @@ class GeminiDialect:
             if isinstance(inside := event.get(key), dict):
                 events += handler(self, inside)
         if not _ends_turn(object_of(event, "serverContent")):
-            return Decoded(tuple(events)) if events else _NOTHING
+            return meaning(*events)
         return Decoded(tuple(events), self._asking.over())
 
     def _heard(self, pcm: bytes) -> list[ProviderEvent]:

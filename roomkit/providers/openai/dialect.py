@@ -8,7 +8,7 @@ Not in here: sockets, time, logs. The names of the switched-off beta are read to
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from roomkit.providers.openai import items
 from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, SampleAligner, audio_of
@@ -38,7 +38,7 @@ from roomkit.voice.realtime.commands import (
     TruncateOutput,
     UpdateSession,
 )
-from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
     Audio,
     LinkReady,
@@ -48,8 +48,6 @@ from roomkit.voice.realtime.provider_events import (
     TranscriptFailed,
 )
 from roomkit.voice.wires.port import WireMessage
-
-_NOTHING: Final = Decoded()
 
 
 class OpenAIDialect:
@@ -137,7 +135,7 @@ class OpenAIDialect:
         if kind in AUDIO_DELTA_TYPES:
             return self._heard(audio_of(event))
         handler = self._HANDLERS.get(kind)
-        return _NOTHING if handler is None else handler(self, event)
+        return NOTHING if handler is None else handler(self, event)
 
     def _heard(self, audio: Audio) -> Decoded:
         if self._aligner.has_rest or len(audio.pcm) & 1:
@@ -146,7 +144,7 @@ class OpenAIDialect:
 
     def _session_updated(self, event: Json) -> Decoded:
         if self._is_open:
-            return _NOTHING
+            return NOTHING
         self._is_open = True
         session_id = text_of(object_of(event, "session"), "id")
         return Decoded((LinkReady(RATE_HZ, RATE_HZ, session_id or None),))
@@ -164,10 +162,10 @@ class OpenAIDialect:
         return self._exchange.cleared(event)
 
     def _caller_words(self, event: Json) -> Decoded:
-        return _maybe(self._transcripts.grew("user", text_of(event, "item_id"), text_of(event, "delta")))
+        return meaning(self._transcripts.grew("user", text_of(event, "item_id"), text_of(event, "delta")))
 
     def _caller_said(self, event: Json) -> Decoded:
-        return _maybe(self._transcripts.finished("user", text_of(event, "item_id"), text_of(event, "transcript")))
+        return meaning(self._transcripts.finished("user", text_of(event, "item_id"), text_of(event, "transcript")))
 
     def _caller_unheard(self, event: Json) -> Decoded:
         item_id = text_of(event, "item_id")
@@ -176,15 +174,15 @@ class OpenAIDialect:
 
     def _agent_words(self, event: Json) -> Decoded:
         ids = text_of(event, "item_id"), text_of(event, "delta"), text_of(event, "response_id")
-        return _maybe(self._transcripts.grew("assistant", *ids))
+        return meaning(self._transcripts.grew("assistant", *ids))
 
     def _agent_said(self, event: Json) -> Decoded:
         text = text_of(event, "transcript") or text_of(event, "text")
         ids = text_of(event, "item_id"), text, text_of(event, "response_id")
-        return _maybe(self._transcripts.finished("assistant", *ids))
+        return meaning(self._transcripts.finished("assistant", *ids))
 
     def _call_complete(self, event: Json) -> Decoded:
-        return _maybe(self._calls.told(event, text_of(event, "response_id")))
+        return meaning(self._calls.told(event, text_of(event, "response_id")))
 
     def _response_created(self, event: Json) -> Decoded:
         response_id = text_of(object_of(event, "response"), "id")
@@ -213,7 +211,7 @@ class OpenAIDialect:
         is_busy = text_of(error, "code") == ACTIVE_RESPONSE
         was_request = self._exchange.responses.refused(cause, is_busy=is_busy)
         if (was_request and is_busy) or is_benign(error):
-            return _NOTHING
+            return NOTHING
         refuses_session = not self._is_open and cause in (self._opening_id, "")
         return Decoded((fault_of(error, refuses_session=refuses_session),), tuple(self._exchange.due_request()))
 
@@ -240,7 +238,3 @@ class OpenAIDialect:
         "response.text.delta": _agent_words,
         "response.text.done": _agent_said,
     }
-
-
-def _maybe(event: ProviderEvent | None) -> Decoded:
-    return _NOTHING if event is None else Decoded((event,))

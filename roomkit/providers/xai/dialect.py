@@ -45,7 +45,7 @@ from roomkit.voice.realtime.commands import (
     TruncateOutput,
     UpdateSession,
 )
-from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
     Audio,
     ProviderEvent,
@@ -56,7 +56,6 @@ from roomkit.voice.realtime.provider_events import (
 )
 from roomkit.voice.wires.port import WireMessage
 
-_NOTHING: Final = Decoded()
 _SPOKEN: Final = "force_message"
 """Marks a request of `ResponseFlow` that is an item to be spoken: the server makes a response of it by itself."""
 
@@ -167,7 +166,7 @@ class XAIDialect:
         if kind in AUDIO_DELTA_TYPES:
             return self._heard(audio_of(event))
         handler = self._HANDLERS.get(kind)
-        return _NOTHING if handler is None else handler(self, event)
+        return NOTHING if handler is None else handler(self, event)
 
     def _heard(self, audio: Audio) -> Decoded:
         if self._aligner.has_rest or len(audio.pcm) & 1:
@@ -176,15 +175,15 @@ class XAIDialect:
 
     def _session_created(self, event: Json) -> Decoded:
         self._opening.session_created(event)
-        return _NOTHING
+        return NOTHING
 
     def _conversation_created(self, event: Json) -> Decoded:
         self._opening.conversation_created(event)
-        return _NOTHING
+        return NOTHING
 
     def _item_added(self, event: Json) -> Decoded:
         self._opening.item_added()
-        return _NOTHING
+        return NOTHING
 
     def _session_updated(self, event: Json) -> Decoded:
         events = self._opening.session_updated(event)
@@ -205,13 +204,13 @@ class XAIDialect:
         return self._exchange.cleared(event)
 
     def _caller_snapshot(self, event: Json) -> Decoded:
-        return _maybe(self._caller_words.snapshot(text_of(event, "item_id"), text_of(event, "transcript")))
+        return meaning(self._caller_words.snapshot(text_of(event, "item_id"), text_of(event, "transcript")))
 
     def _caller_said(self, event: Json) -> Decoded:
         item_id, words = text_of(event, "item_id"), text_of(event, "transcript")
         if text_of(event, "status") == "in_progress":
-            return _maybe(self._caller_words.snapshot(item_id, words, is_whole=True))
-        return _maybe(self._caller_words.finished(item_id, words))
+            return meaning(self._caller_words.snapshot(item_id, words, is_whole=True))
+        return meaning(self._caller_words.finished(item_id, words))
 
     def _caller_unheard(self, event: Json) -> Decoded:
         item_id = text_of(event, "item_id")
@@ -223,13 +222,13 @@ class XAIDialect:
         said = self._agent_words.grew("assistant", item_id, words, response_id)
         start_ms = start_ms_of(event)
         if said is None or start_ms is None:
-            return _maybe(said)
+            return meaning(said)
         return Decoded((SpokenWords(words, start_ms, response_id, item_id), said))
 
     def _agent_said(self, event: Json) -> Decoded:
         text = text_of(event, "transcript") or text_of(event, "text")
         ids = text_of(event, "item_id"), text, text_of(event, "response_id")
-        return _maybe(self._agent_words.finished("assistant", *ids))
+        return meaning(self._agent_words.finished("assistant", *ids))
 
     def _call_complete(self, event: Json) -> Decoded:
         return Decoded((*self._round.called(event),))
@@ -258,7 +257,7 @@ class XAIDialect:
         cause, busy = text_of(error, "event_id"), is_busy(error)
         was_request = self._exchange.responses.refused(cause, is_busy=busy)
         if (was_request and busy) or is_benign(error):
-            return _NOTHING
+            return NOTHING
         fault = fault_of(error, refuses_session=self._opening.is_refused_by(cause))
         return Decoded((fault,), (*self._exchange.due_request(),))
 
@@ -292,7 +291,3 @@ def _request(params: ResponseParams) -> Request:
     if _SPOKEN in params:
         return "conversation.item.create", {"item": spoken_item(params[_SPOKEN])}
     return response_request(params)
-
-
-def _maybe(event: ProviderEvent | None) -> Decoded:
-    return _NOTHING if event is None else Decoded((event,))

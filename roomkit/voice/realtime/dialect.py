@@ -6,7 +6,7 @@ Pure: no input or output, no task, no clock, no log; it lives for one socket. Wh
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from roomkit.voice.realtime.commands import Command, LinkConfig
 from roomkit.voice.realtime.provider_events import ProviderEvent
@@ -18,6 +18,16 @@ class Decoded(NamedTuple):
 
     events: tuple[ProviderEvent, ...] = ()
     replies: tuple[WireMessage, ...] = ()
+
+
+NOTHING: Final = Decoded()
+"""What a message without a meaning meant."""
+
+
+def meaning(*events: ProviderEvent | None) -> Decoded:
+    """Those of ``events`` that there are, and no reply."""
+    told = tuple(event for event in events if event is not None)
+    return Decoded(told) if told else NOTHING
 
 
 class Dialect(Protocol):
