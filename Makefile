@@ -4,10 +4,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs fmt footprint clean
+.PHONY: help demo test check bench fuzz docs fmt footprint clean
 
 BIN := .venv/bin
 ARGS ?=
+TARGET ?= all
+SECONDS := 60
 # Two workers: a CI machine has two cores, and a file's tests stay together so that module fixtures are made once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
@@ -32,6 +34,10 @@ check: .venv/.installed-dev ## lint, format, types, layers, budgets: what must b
 bench: .venv/.installed-dev ## speed and memory against the machine's floor, as one table
 	@$(BIN)/python -m bench $(ARGS)
 
+# Not in `test`: its extra is installed here alone, for few need it and it is a compiled fuzzer of 35 MB.
+fuzz: .venv/.installed-fuzz ## look for input that breaks us: SECONDS=60 a target, TARGET=gemini or all
+	@$(BIN)/python -m fuzz $(TARGET) --seconds $(SECONDS)
+
 docs: .venv/.installed-dev ## the docs site, into site/; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
 	@echo "site/index.html"
@@ -45,6 +51,10 @@ footprint: .venv/.installed-dev ## what a plain `pip install` of this package we
 
 clean: ## remove the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/.installed-fuzz: .venv/.installed-dev
+	@$(BIN)/python -m pip install -q -e '.[fuzz]'
+	@touch $@
 
 .venv/.installed-%: pyproject.toml tools/setup.sh
 	@tools/setup.sh $*

@@ -36,7 +36,7 @@ FACES = {
 }
 """Classes that are the face of several contracts: their public methods are not counted."""
 
-DEFAULT_ROOTS = ("roomkit", "tests", "tools", "bench", "examples")
+DEFAULT_ROOTS = ("roomkit", "tests", "tools", "bench", "examples", "fuzz")
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 

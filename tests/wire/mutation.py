@@ -43,12 +43,7 @@ def mutations(seed_frames: Sequence[WireMessage], count: int, seed: int) -> Iter
 
 
 def damaged(frame: WireMessage, other: WireMessage, random: Random) -> WireMessage:
-    """``frame`` with one kind of damage, maybe taken from ``other``.
-
-    Raises:
-        ValueError: A kind that needs JSON was drawn, and one of them is none.
-        LookupError: As above, with nothing in it to damage.
-    """
+    """``frame`` with one kind of damage, maybe taken from ``other``; both are JSON objects with something in them."""
     return random.choice(_DAMAGES)(frame, other, random)
 
 

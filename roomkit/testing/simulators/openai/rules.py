@@ -47,6 +47,7 @@ class Choice:
 class Many:
     rule: Rule
     at_most: int | None = None
+    at_least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ def check(rule: Rule, value: Any, path: str) -> Refusal | None:
             return _out_of_range(rule, value, path)
         case Choice(values) if value not in values:
             return unsupported(value, values, path)
-        case Many(inner, at_most):
-            return _check_list(inner, at_most, value, path)
+        case Many():
+            return _check_list(rule, value, path)
         case Record():
             return _check_record(rule, value, path)
         case Tagged():
@@ -118,12 +119,15 @@ def unsupported(value: Any, values: Iterable[Any], path: str) -> Refusal:
     return Refusal("invalid_value", f"Invalid value: '{value}'. Supported values are: {supported}.", path)
 
 
-def _check_list(rule: Rule, at_most: int | None, value: list[Any], path: str) -> Refusal | None:
-    if at_most is not None and len(value) > at_most:
-        text = f"array too long. Expected at most {at_most}, but got {len(value)} instead."
+def _check_list(rule: Many, value: list[Any], path: str) -> Refusal | None:
+    if rule.at_most is not None and len(value) > rule.at_most:
+        text = f"array too long. Expected at most {rule.at_most}, but got {len(value)} instead."
         return Refusal("array_above_max_length", f"Invalid '{path}': {text}", path)
+    if len(value) < rule.at_least:
+        text = f"array too short. Expected at least {rule.at_least}, but got {len(value)} instead."
+        return Refusal("array_below_min_length", f"Invalid '{path}': {text}", path)
     for index, one in enumerate(value):
-        if (refusal := check(rule, one, f"{path}[{index}]")) is not None:
+        if (refusal := check(rule.rule, one, f"{path}[{index}]")) is not None:
             return refusal
     return None
 

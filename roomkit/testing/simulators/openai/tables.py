@@ -27,7 +27,7 @@ from roomkit.testing.simulators.openai.rules import (
 ANY_OBJECT: Final = Record(others=True)
 TOKENS: Final = Either((Number(1, 4096, whole=True), choice("inf")))
 EFFORT: Final = choice("minimal", "low", "medium", "high", "xhigh")
-MODALITIES: Final = Many(choice("audio", "text"), at_most=1)
+MODALITIES: Final = Many(choice("audio", "text"), at_most=1, at_least=1)
 VOICES: Final = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 VOICE: Final = Either((choice(*VOICES), Record({"id": Text()}, required=("id",))))
 REASONING: Final = Record({"effort": EFFORT})
