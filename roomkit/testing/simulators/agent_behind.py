@@ -195,15 +195,13 @@ class AgentBehind:
         self._is_asked = True
         self._send(Speak(verbatim) if verbatim else AskForResponse(instructions))
 
-    def cancel(self, heard_ms: float | None = None) -> None:
-        """Stop the answer; of it the caller heard so much, if that is known."""
+    def cancel(self) -> None:
+        """Stop the answer, if one is being given."""
         if not self._is_wanted:
             return
         self._is_wanted = False
         if self._response_id:
             self._send(CancelResponse(self._response_id))
-            if heard_ms is not None and self._item_id:
-                self.truncate(self._item_id, heard_ms)
 
     def truncate(self, item_id: str, heard_ms: float) -> None:
         """The caller heard only so much of what a `Sound` named so."""

@@ -10,9 +10,21 @@ from contextlib import asynccontextmanager
 
 from roomkit._aio import Supervisor
 from roomkit.clock import Clock
+from roomkit.errors import ConfigError
 from roomkit.testing.simulators.agent_behind import AgentBehind
 from roomkit.testing.simulators.agent_told import Told
 from roomkit.voice.pipeline.provider import CascadeProvider
+
+
+def agents_of(live: CascadeProvider | None, script: object, clock: Clock) -> LiveAgents | None:
+    """The agents of a simulator that was asked for them.
+
+    Raises:
+        ConfigError: It was given a script, too.
+    """
+    if live is not None and script is not None:
+        raise ConfigError("a simulator has a script or an agent that is live, not both")
+    return None if live is None else LiveAgents(live, clock)
 
 
 class LiveAgents:

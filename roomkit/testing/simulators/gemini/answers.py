@@ -7,11 +7,14 @@ been played, however fast it was generated. Tool calls that block leave their tu
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from roomkit.testing.simulators.openai.response import Call, Speech, chunks_of, words_before, words_of
+from roomkit.testing.simulators.sound import bytes_per_ms
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -51,6 +54,8 @@ class Answers:
         self._beside: dict[str, str] = {}
         self._spoken_ms = 0.0
         self._is_open = False
+        self._token: object | None = None
+        self._heard_until_ms = 0.0
         self.is_thinking = False
         self.writes_words = True
         self.due_ms: float | None = None
@@ -89,6 +94,37 @@ class Answers:
                 if not self._blocking:
                     self._over()
 
+    # --- an answer that is told what to say while it speaks (live mode) ---------------------------------------------
+
+    def take_over(self) -> object | None:
+        """The thinking answer, if any, by a token; from now on it says what `write` and `sound` tell it."""
+        if not self.is_thinking:
+            return None
+        self.is_thinking, self._is_open, self._token = False, True, object()
+        self._on_busy(True)
+        return self._token
+
+    def is_running(self, token: object) -> bool:
+        """Whether that answer was neither interrupted nor played to its end."""
+        return self._token is token
+
+    def write(self, text: str) -> None:
+        """The next words, with the space before them."""
+        for word in re.findall(r"\s*\S+", text):
+            self._write(word)
+
+    def sound(self, pcm: bytes, now_ms: float) -> None:
+        """The next sound: PCM16 LE mono at 24 kHz."""
+        self._emit(audio_message(base64.b64encode(pcm).decode()))
+        duration_ms = len(pcm) / bytes_per_ms("audio/pcm")
+        self._spoken_ms += duration_ms
+        self._heard_until_ms = max(self._heard_until_ms, now_ms) + duration_ms
+
+    def finish(self, calls: Sequence[Call], now_ms: float) -> None:
+        """Nothing more will be said; these functions are to be called."""
+        self._steps, self.due_ms = self._conclude(calls, max(self._heard_until_ms, now_ms)), now_ms
+        self.wake(now_ms)
+
     def interrupt(self) -> None:
         """The caller spoke, or something was sent as content: stop."""
         self.is_thinking, self._waiting_turns = False, 0
@@ -123,7 +159,10 @@ class Answers:
                     heard_until_ms += chunk_ms
                     if is_realtime:
                         yield heard_until_ms
-        if calls := [part for part in parts if isinstance(part, Call)]:
+        yield from self._conclude([part for part in parts if isinstance(part, Call)], heard_until_ms)
+
+    def _conclude(self, calls: Sequence[Call], heard_until_ms: float) -> Iterator[float]:
+        if calls:
             self._call(calls)
             if self._blocking:
                 return
@@ -150,7 +189,7 @@ class Answers:
     def _call(self, calls: Sequence[Call]) -> None:
         told = []
         for call in calls:
-            call_id = self._new_id("function-call")
+            call_id = call.call_id or self._new_id("function-call")
             (self._beside if self._is_async(call.name) else self._blocking)[call_id] = call.name
             told.append({"id": call_id, "name": call.name, "args": json.loads(call.arguments)})
         self._emit({"toolCall": {"functionCalls": told}})
@@ -159,7 +198,7 @@ class Answers:
         self._emit({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage()})
 
     def _over(self) -> None:
-        self._spoken_ms, self._is_open = 0.0, False
+        self._spoken_ms, self._is_open, self._token = 0.0, False, None
         self._on_busy(False)
         if self._waiting_turns:
             self._waiting_turns -= 1

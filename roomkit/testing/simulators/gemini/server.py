@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -19,11 +19,14 @@ from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.gemini.answers import audio_message
 from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
+from roomkit.testing.simulators.gemini.live_director import GeminiLiveDirector
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.live import Close, Connection, HangUp, Send, Socket
+from roomkit.testing.simulators.live import Close, Connection, Director, HangUp, Send, Socket
+from roomkit.testing.simulators.live_agents import agents_of
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
+from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
 
@@ -67,6 +70,7 @@ class GeminiSimulator:
         keep_audio: Keep the caller's audio; see `GeminiSimulatorSession.caller_audio`.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
+        live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
 
     Attributes:
         scripts: One for each connection (the same one again and again unless `script` is a function).
@@ -81,7 +85,9 @@ class GeminiSimulator:
         keep_audio: bool = False,
         on_log: Callable[[str], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        live: CascadeProvider | None = None,
     ) -> None:
+        self._agents = agents_of(live, script, clock)
         self._make_script = _maker(script)
         self._api_key = api_key
         self._keep_audio = keep_audio
@@ -115,6 +121,8 @@ class GeminiSimulator:
         dialled = Dialled.read(endpoint.url, endpoint.headers)
         if (refused := self._refusal(dialled)) is not None:
             raise WireRefused(*refused)
+        if self._agents is not None:
+            await self._agents.warm()
         ours, theirs = memory_pair(max_message_bytes=READ_LIMIT_BYTES)
 
         def hang_up(close: Close) -> None:
@@ -140,6 +148,7 @@ class GeminiSimulator:
 
         Raises:
             OSError: The address cannot be bound.
+            RoomKitError: Live mode: an engine does not start.
         """
         from websockets.asyncio.server import ServerConnection, serve
         from websockets.http11 import Request, Response
@@ -153,7 +162,8 @@ class GeminiSimulator:
                 dialled = Dialled.read(request.path, request.headers)
                 await Socket(connection).talk(lambda send, hang_up: self._open(dialled, send, hang_up))
 
-        server = await serve(
+        agents = self._agents.at_work() if self._agents is not None else nullcontext()
+        listening = serve(
             talk,
             host,
             port,
@@ -163,7 +173,7 @@ class GeminiSimulator:
             ping_interval=None,
             ssl=tls,
         )
-        async with server:
+        async with agents, listening as server:
             real_port = next(iter(server.sockets)).getsockname()[1]
             where = f"[{host}]:{real_port}" if ":" in host else f"{host}:{real_port}"
             path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -189,13 +199,18 @@ class GeminiSimulator:
             keep_audio=self._keep_audio,
         )
         self.sessions.append(session)
-        script = self._make_script()
-        if script not in self.scripts:
-            self.scripts.append(script)
-        director = GeminiDirector(session, script, now_ms)
+        director = self._director(session, now_ms)
         connection = Connection(director, self._record, self._clock, send, hang_up, write=write, as_logged=as_logged)
         connection.flush()
         return connection
+
+    def _director(self, session: GeminiSimulatorSession, now_ms: float) -> Director:
+        if self._agents is not None:
+            return GeminiLiveDirector(session, self._agents, self._clock)
+        script = self._make_script()
+        if script not in self.scripts:
+            self.scripts.append(script)
+        return GeminiDirector(session, script, now_ms)
 
 
 def write(message: Mapping[str, Any]) -> bytes:

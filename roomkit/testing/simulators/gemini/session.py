@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from roomkit.testing.simulators.gemini.answers import Answers
 from roomkit.testing.simulators.gemini.handles import Handles, Saved
-from roomkit.testing.simulators.gemini.hearing import Hearing
+from roomkit.testing.simulators.gemini.hearing import Hearing, Listener, Piece
 from roomkit.testing.simulators.gemini.reading import Json, Reading
 from roomkit.testing.simulators.gemini.settings import Refused, Settings
 from roomkit.testing.simulators.live import Close, Output
@@ -56,6 +56,7 @@ class GeminiSimulatorSession:
         answers: What the model says.
         heard: The caller's turns that nobody took note of yet, oldest first.
         caller_audio: All audio the client sent, at the rate it declared; empty unless it is kept.
+        listener: Told what the caller says, if somebody wants to know.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class GeminiSimulatorSession:
         self.settings: Settings | None = None
         self.history: list[Json] = []
         self.heard: deque[Heard] = deque()
+        self.listener: Listener | None = None
         self.caller_audio = bytearray()
         self._out: list[Output] = []
         self._handles = handles
@@ -222,20 +224,28 @@ class GeminiSimulatorSession:
     def _realtime_input(self, body: Json) -> None:
         if not self._has_history:
             raise Refused("The initial history is not complete.")
-        pcm, marks = self._hearing.take(body)
-        if self._keep_audio:
-            self.caller_audio += pcm
+        for one in self._hearing.take(body):
+            if isinstance(one, Piece):
+                self._let_hear(one)
+            else:
+                self._noticed(one.is_start, one.turn)
         if "text" in body:
             self.answers.interrupt()
             self.heard.append(Heard("text", body["text"]))
             self.answers.ask()
-        for mark in marks:
-            self._noticed(mark.is_start, mark.turn)
+
+    def _let_hear(self, piece: Piece) -> None:
+        if self._keep_audio:
+            self.caller_audio += piece.pcm
+        if self.listener is not None:
+            self.listener.on_audio(piece.pcm, piece.rate_hz)
 
     def _noticed(self, is_start: bool, turn: Turn) -> None:
         assert self.settings is not None
         if self.settings.setup.get("explicitVadSignal"):
             self.emit({"voiceActivity": {"voiceActivityType": "ACTIVITY_START" if is_start else "ACTIVITY_END"}})
+        if self.listener is not None:
+            self.listener.on_mark(is_start=is_start)
         if not is_start:
             self.heard.append(Heard(turn))
             self.answers.ask()

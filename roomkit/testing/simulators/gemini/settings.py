@@ -63,7 +63,7 @@ class Settings:
         if "extended-thinking" in self.model:
             if "thinkingLevel" not in thinking:
                 raise Refused("This model requires a thinking level.")
-            if any(one.get("behavior") == "BLOCKING" for one in self._functions):
+            if any(one.get("behavior") == "BLOCKING" for one in self.functions):
                 raise Refused("BLOCKING functions are not supported by this model.")
         elif thinking:
             raise Refused("Thinking is not supported by this model.")
@@ -99,9 +99,20 @@ class Settings:
         handling: str | None = self.setup.get("realtimeInputConfig", {}).get("activityHandling")
         return handling != "NO_INTERRUPTION"
 
+    @property
+    def instructions(self) -> str:
+        """The system instruction's text."""
+        parts = self.setup.get("systemInstruction", {}).get("parts", [])
+        return "\n\n".join(part["text"] for part in parts if part.get("text"))
+
+    @property
+    def functions(self) -> list[Json]:
+        """The declared functions."""
+        return [one for tool in self.setup.get("tools", []) for one in tool.get("functionDeclarations", [])]
+
     def is_async(self, name: str) -> bool:
         """Whether the function runs beside the conversation."""
-        behavior = next((one.get("behavior") for one in self._functions if one["name"] == name), None)
+        behavior = next((one.get("behavior") for one in self.functions if one["name"] == name), None)
         return behavior == "NON_BLOCKING" if behavior else self.is_newest
 
     def updated(self, update: Mapping[str, Any]) -> Settings:
@@ -127,7 +138,3 @@ class Settings:
         for turn in turns:
             if turn.get("role", None if is_strict else "user") not in ("user", "model"):
                 raise Refused("Please use a valid role: user, model.")
-
-    @property
-    def _functions(self) -> list[Json]:
-        return [one for tool in self.setup.get("tools", []) for one in tool.get("functionDeclarations", [])]

@@ -12,8 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from roomkit.clock import Clock
-from roomkit.errors import ConfigError
-from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.testing.simulators.live_agents import agents_of
 from roomkit.testing.simulators.openai.connection import Dialled, audio_bytes
 from roomkit.testing.simulators.openai.director import OpenAIDirector
 from roomkit.testing.simulators.openai.door import Door, Manners, Refusal, Serving
@@ -47,10 +46,8 @@ class ScriptedServer(ABC):
         clock: Clock,
         live: CascadeProvider | None,
     ) -> None:
-        if live is not None and script is not None:
-            raise ConfigError("a simulator has a script or an agent that is live, not both")
+        self._agents = agents_of(live, script, clock)
         self._make_script = _maker(script)
-        self._agents = LiveAgents(live, clock) if live is not None else None
         self._clock = clock
         self._record = Record(audio_bytes, on_log)
         self._door = Door(self._refusal, self._begin, manners=manners, record=self._record, clock=clock)
