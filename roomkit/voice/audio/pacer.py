@@ -44,7 +44,8 @@ class Lead:
 
     def sent(self, duration_ms: float, now_ms: float) -> None:
         """Account for a piece that left. Idle time is never banked: after a pause the lead starts again from now."""
-        self._plays_until_ms = max(self._plays_until_ms, now_ms) + duration_ms
+        plays_until_ms = self._plays_until_ms
+        self._plays_until_ms = (plays_until_ms if plays_until_ms > now_ms else now_ms) + duration_ms
 
     def reported(self, unplayed_ms: float, now_ms: float) -> None:
         """The client says it still holds this much: its buffer makes it later than our clock, never earlier."""

@@ -33,26 +33,29 @@ class Alignment:
     """Keeps a stream of pieces on sample boundaries: an odd byte waits for the next piece.
 
     One object per stream. Nothing is lost or reordered: what was fed is what comes out, plus at most one byte held.
+
+    Attributes:
+        held: The byte that waits. Where it is empty, a piece of even length need not be fed: it is whole already.
     """
 
-    __slots__ = ("_held",)
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""
 
     def feed(self, pcm: bytes) -> bytes:
         """Whole samples: the byte held so far, then ``pcm``, less an odd last byte, which is held.
 
         The same object comes back when nothing was held and nothing is odd, which is nearly always.
         """
-        if self._held:
-            pcm = self._held + pcm
+        if self.held:
+            pcm = self.held + pcm
         if len(pcm) & 1:
-            self._held = pcm[-1:]
+            self.held = pcm[-1:]
             return pcm[:-1]
-        self._held = b""
+        self.held = b""
         return pcm
 
     def reset(self) -> None:
         """Forget a held byte: the stream begins anew (another link, another client)."""
-        self._held = b""
+        self.held = b""

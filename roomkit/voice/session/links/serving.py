@@ -64,6 +64,8 @@ class Serving:
         self._context = context
         self._roster = roster
         self._events = events
+        self._hear = events.media.output.feed
+        self._event_count = 0
         self._between = between
         self._resumption = resumption
         self._on_going_away = on_going_away
@@ -86,7 +88,7 @@ class Serving:
         """Take what the link has to say, and ask it for an answer that is owed."""
         if self._slot.current is not None:
             self._slot.current.sink.go_live()
-        if self._events.owes_answer:
+        if self._events.owes_answer and not self._events.tools.is_busy:  # else the tool's result will ask
             self.send(AskForResponse())
 
     def send(self, command: Command) -> None:
@@ -102,9 +104,10 @@ class Serving:
 
     def on_event(self, event: ProviderEvent) -> None:
         """What the link says, in wire order."""
-        if type(event) is Audio:
-            self._events.from_provider(event)
+        if type(event) is Audio:  # fifty a second
+            self._hear(event)
             return
+        self._event_count += 1
         self._note(event)
         self._events.from_provider(event)
         self._stall.look()
@@ -196,16 +199,23 @@ class Serving:
             self._context.announce("provider_changed", provider=candidate.name, previous=view.provider)
         view.provider = candidate.name
 
-    def _signs_of_life(self) -> int:
-        """What came so far, and what was heard of it: some vendors end an answer only when it could have been heard."""
-        came = 0 if self._slot.current is None else self._slot.current.sink.count
-        return came - int(self._events.media.output.unheard_ms())
+    def _signs_of_life(self) -> float:
+        """What came so far, and what was heard of it: some vendors end an answer only when it could have been heard.
+
+        They need say nothing while the caller speaks; one who hears a long pause as speech is heard no more.
+        """
+        is_heard = self._between.caller_is_speaking and not self._events.media.input.is_long_pause
+        if is_heard:
+            return self._context.clock.now_ms()
+        output = self._events.media.output
+        return self._event_count + output.received_bytes - int(output.unheard_ms())
 
     @property
     def _owes(self) -> bool:
-        if self._between.caller_is_speaking:
+        if self._events.tools.is_busy:  # the link waits for us
             return False
-        return self._events.owes_answer or bool(self._events.media.in_flight) or self._unsent.is_to_say
+        is_asked = self._events.owes_answer or bool(self._events.media.in_flight) or self._unsent.is_to_say
+        return is_asked or self._between.caller_is_speaking  # then the end of their speech is
 
 
 def _asks(command: Command) -> bool:

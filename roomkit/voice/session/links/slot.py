@@ -20,10 +20,10 @@ class SlotSink:
     """Where one link delivers: held until the link is adopted, dropped once it is replaced.
 
     Attributes:
-        count: Events that came so far.
+        on_event: See `ProviderSink.on_event`; an attribute, so that an event goes straight to the session.
     """
 
-    __slots__ = ("_gate", "_held", "_on_event", "_settled", "count", "ready")
+    __slots__ = ("_gate", "_held", "_on_event", "_settled", "on_event", "ready")
 
     def __init__(
         self,
@@ -34,17 +34,12 @@ class SlotSink:
         self._gate = gate
         self._on_event: Callable[[ProviderEvent], None] | None = on_event
         self._settled: Callable[[], Awaitable[None]] | None = settled
-        self._held: list[ProviderEvent] | None = []
-        self.count = 0
+        self._held: list[ProviderEvent] = []
+        self.on_event: Callable[[ProviderEvent], None] = self._hold
         self.ready: LinkReady | None = None
 
-    def on_event(self, event: ProviderEvent) -> None:
-        """From the link, in wire order."""
-        self.count += 1
-        if self._held is None:
-            if self._on_event is not None:
-                self._on_event(event)
-        elif isinstance(event, LinkReady):
+    def _hold(self, event: ProviderEvent) -> None:
+        if isinstance(event, LinkReady):
             self.ready = event
         else:
             self._held.append(event)
@@ -65,13 +60,20 @@ class SlotSink:
 
     def go_live(self) -> None:
         """Deliver what was held, and everything from now on."""
-        held, self._held = self._held or [], None
+        if self._on_event is not None:
+            self.on_event = self._on_event
+        held, self._held = self._held, []
         for event in held:
             self.on_event(event)
 
     def silence(self) -> None:
         """The link was replaced: nothing of it is heard any more, and it holds nothing of ours."""
         self._on_event = self._settled = self._gate = None
+        self.on_event = _drop
+
+
+def _drop(event: ProviderEvent) -> None:
+    """Where what a replaced link still says goes."""
 
 
 @dataclass(frozen=True, slots=True)

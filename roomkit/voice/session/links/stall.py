@@ -37,7 +37,7 @@ class StallWatch:
         *,
         has_another: Callable[[], bool],
         is_owed: Callable[[], bool],
-        count: Callable[[], int],
+        count: Callable[[], float],
         on_stall: Callable[[], None],
     ) -> None:
         self._first_timeout_s = timeout_s
@@ -47,7 +47,8 @@ class StallWatch:
         self._count = count
         self._on_stall = on_stall
         self._timer: asyncio.TimerHandle | None = None
-        self._seen = self._quiet_looks = 0
+        self._seen = 0.0
+        self._quiet_looks = 0
 
     def look(self) -> None:
         """Something may be owed from now on."""

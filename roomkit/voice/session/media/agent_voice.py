@@ -46,9 +46,8 @@ class AgentVoice:
             self._turn.mark(step, self._clock.now_ms())
 
     def audio_came(self) -> None:
-        """Audio came from the provider; asked for every chunk."""
-        if self._turn is not None and self._turn.first_provider_audio is None:
-            self.mark("first_provider_audio")
+        """The first audio of an item came from the provider."""
+        self.mark("first_provider_audio")
 
     def audio_left(self, item: PlayedItem) -> None:
         """The first audio of an item left for the client."""
