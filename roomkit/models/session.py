@@ -63,6 +63,8 @@ class VoiceSession:
             ``output_guard_ms`` is set.
         metadata: What ``start_session`` was given, merged with what ``authenticate`` returned.
         link_states: ``{"client": LinkState, "provider": LinkState}``.
+        has_microphone: Whether the client can capture audio, as far as it has said.
+        has_speaker: Whether the client can play audio, as far as it has said.
         meter: Reads ``usage``; the session's own.
     """
 
@@ -88,3 +90,5 @@ class VoiceSession:
 
     provider: str | None = None
     late_verdicts: int = 0
+    has_microphone: bool = True
+    has_speaker: bool = True

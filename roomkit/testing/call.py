@@ -138,6 +138,7 @@ async def start_call(
     settings: SessionSettings | None = None,
     lead_ms: float = math.inf,
     reconnect: ReconnectPolicy | None = None,
+    transport: MockRealtimeTransport | None = None,
 ) -> Call:
     """Begin a call on mocks; returns when the session is ACTIVE.
 
@@ -147,12 +148,13 @@ async def start_call(
         settings: How the session runs.
         lead_ms: Pace the agent's audio with this lead; default: unpaced.
         reconnect: When a lost provider link is dialled again.
+        transport: Carries the caller; default: a fresh mock with that lead.
 
     Raises:
         RoomKitError: It could not begin.
     """
     provider = provider or MockRealtimeProvider()
-    transport = MockRealtimeTransport(lead_ms=lead_ms)
+    transport = transport or MockRealtimeTransport(lead_ms=lead_ms)
     port = port or RecordingRoomPort()
     clock = VirtualClock()
     typed: list[str] = []

@@ -97,6 +97,11 @@ class Playback:
         self._reported_ms = min(self._sent_ms, max(self._reported_ms, self._base_ms + played_ms))
         return self._sent_ms - self._reported_ms
 
+    @property
+    def is_at_start(self) -> bool:
+        """Whether nothing was sent since the last clear."""
+        return self._sent_ms <= 0.0
+
     def client_is_new(self) -> None:
         """Another client takes over: a new epoch; what went to the one before it counts as heard."""
         self.epoch += 1

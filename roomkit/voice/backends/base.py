@@ -36,6 +36,14 @@ class ClientMuted:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCapabilities:
+    """What the client can do from now on: capture audio, play audio; ``None``: as before."""
+
+    microphone: bool | None = None
+    speaker: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClientInterrupt:
     """The caller pressed "stop talking"."""
 
@@ -67,8 +75,9 @@ class ClientGone:
 
 
 ClientEvent = (
-    ClientText | ClientPlayback | ClientMuted | ClientInterrupt | ClientTurn | ClientGoodbye | ClientDigit | ClientGone
-)
+    ClientText | ClientPlayback | ClientMuted | ClientCapabilities | ClientInterrupt | ClientTurn | ClientGoodbye
+    | ClientDigit | ClientGone
+)  # fmt: skip
 
 
 class ClientSink(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 from roomkit.errors import NotFoundError
 from roomkit.models.session import VoiceSession
 from roomkit.voice.backends.base import (
+    ClientCapabilities,
     ClientDigit,
     ClientEvent,
     ClientGone,
@@ -137,6 +138,12 @@ class MockVoiceBackend(VoiceBackend):
     async def simulate_client_interrupt(self, session: VoiceSession | str) -> None:
         """The caller presses "stop talking"."""
         await self._event(session, ClientInterrupt())
+
+    async def simulate_client_capabilities(
+        self, session: VoiceSession | str, *, microphone: bool | None = None, speaker: bool | None = None
+    ) -> None:
+        """The client says whether it has a microphone and a speaker; ``None``: as before."""
+        await self._event(session, ClientCapabilities(microphone, speaker))
 
     async def simulate_dtmf(self, session: VoiceSession | str, digit: str) -> None:
         """The caller presses a key."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from roomkit.voice.backends.base import (
+    ClientCapabilities,
     ClientDigit,
     ClientEvent,
     ClientGoodbye,
@@ -141,6 +142,13 @@ def _playback(fields: dict[str, Any]) -> ClientPlayback:
     return ClientPlayback(_milliseconds(fields, "played_ms"), epoch)
 
 
+def _capabilities(fields: dict[str, Any]) -> ClientCapabilities:
+    given = {name: _boolean(fields, name) for name in ("microphone", "speaker") if name in fields}
+    if not given:
+        raise BadMessageError("bad_field", "'capabilities' must say 'microphone' or 'speaker', true or false")
+    return ClientCapabilities(**given)
+
+
 def _digit(fields: dict[str, Any]) -> ClientDigit:
     digit = _string(fields, "digit")
     if digit not in _DIGITS:
@@ -153,6 +161,7 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], bytes | ClientEvent | ClientPing
     "text": _text,
     "playback": _playback,
     "mute": lambda fields: ClientMuted(_boolean(fields, "muted")),
+    "capabilities": _capabilities,
     "interrupt": lambda _: ClientInterrupt(),
     "turn": lambda fields: ClientTurn(_boolean(fields, "begins")),
     "dtmf": _digit,

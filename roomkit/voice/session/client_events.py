@@ -11,6 +11,7 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason
 from roomkit.models.voice import DtmfEvent
 from roomkit.voice.backends.base import (
+    ClientCapabilities,
     ClientDigit,
     ClientEvent,
     ClientGone,
@@ -22,6 +23,7 @@ from roomkit.voice.backends.base import (
     ClientTurn,
 )
 from roomkit.voice.realtime.commands import BeginInput, CommitInput
+from roomkit.voice.session.client_audio import ClientAudio
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.media.agent_voice import AgentVoice
 from roomkit.voice.session.media.floor import Floor
@@ -44,6 +46,7 @@ class ClientEvents:
         voice: AgentVoice,
         floor: Floor,
         observers: Observers,
+        audio: ClientAudio,
         *,
         on_gone: Callable[[], None],
         on_typed: Callable[[str], Awaitable[None]],
@@ -53,6 +56,7 @@ class ClientEvents:
         self._voice = voice
         self._floor = floor
         self._observers = observers
+        self._audio = audio
         self._on_gone = on_gone
         self._on_typed = on_typed
 
@@ -66,6 +70,8 @@ class ClientEvents:
                 self._context.lane.put(lambda: self._on_typed(text))
             case ClientMuted(is_muted):
                 self._media.stop_input("client", is_muted)
+            case ClientCapabilities(microphone, speaker):
+                self._audio.take(microphone, speaker)
             case ClientInterrupt():
                 self._floor.interrupt()
             case ClientTurn(begins):

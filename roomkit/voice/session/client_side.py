@@ -143,6 +143,7 @@ class ClientSide:
         link.send_message(welcome)
         assert self._events is not None
         self._context.record("link_state", link="client", state=LinkState.UP)
+        self._events.client_audio.client_is_new()
         self._events.media.attach_client(link)
         self.go_live(self._events)
 

@@ -38,6 +38,7 @@ from roomkit.voice.realtime.provider_events import (
 from roomkit.voice.session import messages
 from roomkit.voice.session.account.budget_keeper import budget_keeper
 from roomkit.voice.session.account.usage import Account
+from roomkit.voice.session.client_audio import ClientAudio
 from roomkit.voice.session.client_events import ClientEvents
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.links.slot import OpenLink
@@ -121,8 +122,18 @@ class SessionEvents:
         self._guard = guard_of(
             context, self.conversation, self.media, on_blocked=self.floor.stop, on_overflow=self._overflowed
         )
+        self.client_audio = ClientAudio(
+            context, self.media, tell_agent=lambda text: self.inject(text, "system", silent=True)
+        )
         self.from_client = ClientEvents(
-            context, self.media, self.voice, self.floor, self._observers, on_gone=on_client_gone, on_typed=on_typed
+            context,
+            self.media,
+            self.voice,
+            self.floor,
+            self._observers,
+            self.client_audio,
+            on_gone=on_client_gone,
+            on_typed=on_typed,
         ).take
         self.speech = Speeches(context, self.conversation.transcripts, heard=self.media.output.heard)
         self.tools = ToolCalls(

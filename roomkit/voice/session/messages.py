@@ -61,6 +61,11 @@ def degraded(to: Literal["text", "audio"]) -> Message:
     return {"type": "degraded", "to": to}
 
 
+def capabilities(has_microphone: bool, has_speaker: bool) -> Message:
+    """What the session takes its client to have, now that this has changed."""
+    return {"type": "capabilities", "microphone": has_microphone, "speaker": has_speaker}
+
+
 def error(code: str, message: str) -> Message:
     """Something the client may want to show."""
     return {"type": "error", "code": code, "message": message}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomkit.voice.backends.base import (
+    ClientCapabilities,
     ClientDigit,
     ClientGoodbye,
     ClientInterrupt,
@@ -35,6 +36,8 @@ from roomkit.voice.backends.websocket_protocol import (
         ('{"type":"playback","played_ms":120.5,"epoch":2}', ClientPlayback(120.5, 2)),
         ('{"type":"playback","played_ms":0}', ClientPlayback(0.0, 0)),
         ('{"type":"mute","muted":true}', ClientMuted(True)),
+        ('{"type":"capabilities","microphone":false,"speaker":true}', ClientCapabilities(False, True)),
+        ('{"type":"capabilities","speaker":false}', ClientCapabilities(speaker=False)),
         ('{"type":"interrupt"}', ClientInterrupt()),
         ('{"type":"turn","begins":false}', ClientTurn(False)),
         ('{"type":"dtmf","digit":"#"}', ClientDigit("#")),
@@ -102,6 +105,9 @@ def test_our_audio_is_json_that_says_the_same(pcm: bytes) -> None:
         ('{"type":"playback","played_ms":1,"epoch":1.5}', "bad_field"),
         ('{"type":"playback","played_ms":1,"epoch":-1}', "bad_field"),
         ('{"type":"mute","muted":"yes"}', "bad_field"),
+        ('{"type":"capabilities"}', "bad_field"),
+        ('{"type":"capabilities","speaker":1}', "bad_field"),
+        ('{"type":"capabilities","microphone":null}', "bad_field"),
         ('{"type":"turn","begins":1}', "bad_field"),
         ('{"type":"dtmf","digit":"12"}', "bad_field"),
         ('{"type":"dtmf","digit":""}', "bad_field"),
@@ -119,7 +125,9 @@ JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
-TYPES = st.sampled_from(["audio", "text", "playback", "mute", "interrupt", "turn", "dtmf", "end", "ping", "x"])
+TYPES = st.sampled_from(
+    ["audio", "text", "playback", "mute", "capabilities", "interrupt", "turn", "dtmf", "end", "ping", "x"]
+)
 FIELDS = st.sampled_from(["data", "text", "played_ms", "epoch", "muted", "begins", "digit"])
 
 

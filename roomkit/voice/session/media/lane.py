@@ -32,12 +32,14 @@ class Cut:
         response_ids: The answers that were cut.
         in_flight: Those of them that were still being made.
         ledger: All items of which audio is known, heard to their end or not.
+        read: The answers that the caller read, for want of a speaker: heard is what was shown of them.
     """
 
     items: list[HeardItem]
     response_ids: set[str]
     in_flight: frozenset[str] = frozenset()
     ledger: tuple[HeardItem, ...] = ()
+    read: frozenset[str] = frozenset()
 
     @property
     def heard_ms(self) -> float:
@@ -132,6 +134,13 @@ class Media:
         self.output.is_open = not is_stopped
         return cut
 
+    def client_reads(self, reads: bool) -> None:
+        """The client has no speaker: what is shown counts as heard; or it has one again, for the answers to come."""
+        self.output.client_reads(reads)
+        if not reads:  # an answer is not taken up aloud in the middle of a word
+            for response_id in filter(self.output.is_read, self.in_flight):
+                self.output.drop(response_id)
+
     def from_provider(self, audio: Audio) -> None:
         """A piece of the agent's voice."""
         self.output.feed(audio)
@@ -154,7 +163,8 @@ class Media:
                 self._truncate(items)
         for response_id in response_ids - self.in_flight:
             self.output.forget(response_id)
-        return Cut(items, response_ids, frozenset(self.in_flight), ledger)
+        read = frozenset(filter(self.output.is_read, response_ids))
+        return Cut(items, response_ids, frozenset(self.in_flight), ledger, read)
 
     def _truncate(self, items: list[HeardItem]) -> None:
         assert self._provider is not None

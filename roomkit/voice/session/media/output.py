@@ -7,6 +7,7 @@ faster than it is spoken, so that an interruption has little to call back. Not i
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ class OutputPath:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._link = link
+        self._lead_ms = lead_ms
         self._lead = Lead(lead_ms)
         self._playback = Playback()
         self._on_first = on_first
@@ -81,6 +83,8 @@ class OutputPath:
         self._heard_timer: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[Callable[[], None]]] = {}
         self._is_open = self._is_attached = True
+        self._client_reads = False
+        self._read = Recent()
         self._overflowed = False
         self.received_bytes = 0
         self.guard: OutputGuard | None = None
@@ -123,6 +127,23 @@ class OutputPath:
         self.attach_provider(self._provider_rate_hz)
         link.clear_audio(self._playback.epoch)
         self._pump()
+
+    def client_reads(self, reads: bool) -> None:
+        """The client cannot play: what waits, and what comes, counts as heard and stays here. Or it can play again."""
+        if reads and self.tap is not None:
+            self.tap.agent_cut(self.unplayed_ms())
+        self._client_reads = reads
+        self._lead = Lead(math.inf if reads else self._lead_ms)
+        if not self._playback.is_at_start:  # else both count from zero
+            self._playback.client_is_new()
+            self._link.clear_audio(self._playback.epoch)
+        self._cancel_timers()
+        self._pump()
+        self._look_who_was_heard()
+
+    def is_read(self, response_id: str) -> bool:
+        """Whether the caller read the answer, or a part of it, for want of a speaker."""
+        return response_id in self._read
 
     def close(self) -> None:
         """Stop the timers and let go of the audio."""
@@ -196,6 +217,11 @@ class OutputPath:
             self._send(pcm, duration_ms, item, now_ms)
 
     def _send(self, pcm: bytes, duration_ms: float, item: PlayedItem, now_ms: float) -> None:
+        if self._client_reads:
+            self._read.add(item.response_id)
+            if self._playback.sent(item, duration_ms):
+                self._on_first(item)
+            return
         self._link.send_audio(pcm)
         if self.tap is not None:
             self.tap.agent(pcm, self._rate_hz)

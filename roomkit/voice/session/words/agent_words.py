@@ -184,7 +184,10 @@ class AgentWords:
         for blocked in blocked_now:
             self._transcripts.take_away("assistant", blocked.item_id)  # before what was heard of it is shown
         for response_id in response_ids:
-            await self._cut_answer(response_id, by_key, is_in_flight=response_id in cut.in_flight)
+            if response_id in cut.read:
+                await self._cut_read(response_id, by_key)
+            else:
+                await self._cut_answer(response_id, by_key, is_in_flight=response_id in cut.in_flight)
         for key, item in by_key.items():
             if key not in self._finished:
                 self._unsaid[key] = item  # some vendors send an item's words after all of its audio
@@ -224,6 +227,20 @@ class AgentWords:
             else:
                 await self._finish_cut(utterance, heard)
 
+    async def _cut_read(self, response_id: str, by_key: dict[str, HeardItem]) -> None:
+        """An answer that was shown, not heard: its words end with those that were there."""
+        for key, item in list(by_key.items()):
+            if item.response_id == response_id:
+                del by_key[key]
+                if key not in self._utterances:
+                    self._finished.add(key)  # its words have not come, so nobody read them
+        for utterance in self._of(response_id):
+            utterance.is_read = True
+            if (blocked := self._blocked.get(utterance.key)) is not None:
+                utterance.allowed_text = blocked.allowed_text
+            heard = HeardItem(response_id, utterance.item_id, math.inf, math.inf)
+            await self._finish_cut(utterance, heard)
+
     async def _finish_cut(self, utterance: Utterance, item: HeardItem) -> None:
         heard = self._measured(utterance, item)
         text, allowed_text = heard.text, utterance.allowed_text
@@ -240,6 +257,8 @@ class AgentWords:
         await self._finish(utterance, text, interrupted=True, heard_by=heard.by)
 
     def _measured(self, utterance: Utterance, item: HeardItem) -> HeardWords:
+        if utterance.is_read:
+            return HeardWords(utterance.text, "shown")
         all_ms = item.received_ms + self._dropped_ms(utterance.key)
         return words_heard(utterance.text, item.heard_ms, all_ms, self.times.of(utterance.key))
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from roomkit.voice.realtime.provider_events import SpokenWords
 
-HeardBy = Literal["vendor_times", "proportion"]
+HeardBy = Literal["vendor_times", "proportion", "shown"]
 
 MAX_TIMED_ITEMS = 16
 """Items whose times are kept at once: more than are ever said and not yet heard."""

@@ -15,6 +15,7 @@ class Utterance:
 
     Attributes:
         cut: What was heard of the item when it was interrupted; its words are measured when all of them are known.
+        is_read: The caller has no speaker: what was shown of it when it was interrupted is what they know of it.
         allowed_text: Of an item that was stopped while it was being said, the words that had been allowed.
     """
 
@@ -24,6 +25,7 @@ class Utterance:
     text: str = ""
     was_asked: bool = False
     cut: HeardItem | None = None
+    is_read: bool = False
     allowed_text: str | None = None
 
 
