@@ -6,7 +6,6 @@ began to. Not in here: the caller's audio (`input`), answers that are owed (`eve
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from roomkit.voice.realtime.commands import BeginInput, Command, CommitInput, InjectImage, Speak
@@ -19,9 +18,9 @@ class Unsent:
     """What one session's links have not taken yet."""
 
     def __init__(self) -> None:
-        self._to_say: deque[Speak] = deque()
+        self._to_say: list[Speak] = []
         self._being_said: Speak | None = None
-        self._images: deque[InjectImage] = deque(maxlen=MAX_IMAGES)
+        self._images: list[InjectImage] = []
         self._is_in_turn = False
         self._owes_commit = False
 
@@ -36,7 +35,7 @@ class Unsent:
             case Speak():
                 self._to_say.append(command)
             case InjectImage() if not is_up:
-                self._images.append(command)
+                self._images = [*self._images, command][-MAX_IMAGES:]
             case BeginInput():
                 self._is_in_turn, self._owes_commit = True, False
             case CommitInput():
@@ -47,7 +46,7 @@ class Unsent:
 
     def answer_began(self) -> None:
         """The agent began an answer; what was to be said first is being said."""
-        self._being_said = self._to_say.popleft() if self._to_say else None
+        self._being_said = self._to_say.pop(0) if self._to_say else None
 
     def answer_ended(self) -> None:
         """It was said."""
@@ -56,7 +55,7 @@ class Unsent:
     def link_lost(self, *, is_heard: bool) -> None:
         """The link is gone. What it was saying is to be said again, unless something of it was heard."""
         if self._being_said is not None and not is_heard:
-            self._to_say.appendleft(self._being_said)
+            self._to_say.insert(0, self._being_said)
         self._being_said = None
 
     def before_audio(self) -> list[Command]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from roomkit.voice.realtime.commands import Command, InjectText, RecallToolCall, ToolResult
@@ -49,7 +48,7 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._turns: deque[SaidTurn | ToolTurn] = deque(maxlen=MAX_TURNS)
+        self._turns: list[SaidTurn | ToolTurn] = []
         self._calls: dict[str, ToolTurn] = {}
         self.mark = 0
         self.speaker: object = None
@@ -57,18 +56,18 @@ class History:
     def said(self, role: Role, text: str) -> None:
         """Somebody's words were heard."""
         if text:
-            self._turns.append(SaidTurn(role, text, self.speaker, self._next_mark()))
+            self._add(SaidTurn(role, text, self.speaker, self._next_mark()))
 
     def typed(self, role: Role, text: str) -> None:
         """Words came as text."""
         if text:
-            self._turns.append(SaidTurn(role, text, None, self._next_mark()))
+            self._add(SaidTurn(role, text, None, self._next_mark()))
 
     def called(self, call_id: str, name: str, arguments: str) -> None:
         """The agent asked for a tool."""
         turn = ToolTurn(call_id, name, arguments, by=self.speaker, mark=self._next_mark())
         self._calls[call_id] = turn
-        self._turns.append(turn)
+        self._add(turn)
 
     def returned(self, call_id: str, output: str) -> None:
         """The tool answered."""
@@ -125,6 +124,10 @@ class History:
                     if output is not None and turn.output_mark > mark:
                         commands.append(ToolResult(call_id, name, output, asks=False))
         return commands
+
+    def _add(self, turn: SaidTurn | ToolTurn) -> None:
+        self._turns.append(turn)
+        del self._turns[:-MAX_TURNS]
 
     def _next_mark(self) -> int:
         self.mark += 1

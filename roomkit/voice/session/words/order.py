@@ -6,7 +6,6 @@ everything before it is filled or released. A caller's place waits at most `PLAC
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -28,7 +27,7 @@ class WordOrder(Generic[T]):
     """The places of one conversation; ``T`` is whatever gets published."""
 
     def __init__(self) -> None:
-        self._places: deque[_Place[T]] = deque()
+        self._places: list[_Place[T]] = []
         self._by_key: dict[str, _Place[T]] = {}
 
     @property
@@ -77,7 +76,7 @@ class WordOrder(Generic[T]):
                 if place.deadline_ms is None or now_ms < place.deadline_ms:
                     break
                 expired.append(place.key)
-            self._places.popleft()
+            self._places.pop(0)
             del self._by_key[place.key]
             ready.extend(place.entries)
         return ready, expired

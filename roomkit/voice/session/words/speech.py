@@ -9,7 +9,6 @@ order they came; what was blocked is not spoken and stands in the room as blocke
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -55,9 +54,9 @@ class Speeches:
         self._context = context
         self._transcripts = transcripts
         self._heard = heard
-        self._waiting: deque[tuple[str, PassOn]] = deque()
+        self._waiting: list[tuple[str, PassOn]] = []
         self._asking: asyncio.Task[None] | None = None
-        self._given: deque[_Speech] = deque()
+        self._given: list[_Speech] = []
         self._answers: dict[str, list[_Speech]] = {}
 
     # --- before -----------------------------------------------------------------------------------------------------
@@ -95,7 +94,7 @@ class Speeches:
 
     async def _ask_in_order(self) -> None:
         while self._waiting:
-            text, pass_on = self._waiting.popleft()
+            text, pass_on = self._waiting.pop(0)
             try:
                 allowed = await self._judge(text, self._context.settings.agent.voice)
                 if allowed is not None and not self._context.is_over:
@@ -141,19 +140,19 @@ class Speeches:
         """See `SpeechGate.speech_begins`."""
         speeches = self._answers.setdefault(response_id, [])
         if speeches and not speeches[0].item_id:  # an answer of the link's own, not the `Speak` we took it for
-            self._given.appendleft(speeches.pop())
+            self._given.insert(0, speeches.pop())
         speeches.append(_Speech(text, voice, item_id, start_ms))
 
     def answer_began(self, response_id: str) -> None:
         """What was to be said first is being said."""
         if self._given:
-            self._answers[response_id] = [self._given.popleft()]
+            self._answers[response_id] = [self._given.pop(0)]
 
     def link_lost(self, unfinished: Iterable[str], *, is_heard: bool) -> None:
         """The link is gone. What it was saying is said again by the next, unless something of it was heard."""
         for response_id in () if is_heard else unfinished:
             speeches = self._answers.pop(response_id, ())
-            self._given.extendleft(speech for speech in speeches if not speech.item_id)
+            self._given[:0] = [speech for speech in reversed(speeches) if not speech.item_id]
 
     # --- after ------------------------------------------------------------------------------------------------------
 
