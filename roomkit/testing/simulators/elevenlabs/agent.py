@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from roomkit.testing.simulators.elevenlabs.tables import DEFAULT_EVENTS, OVERRIDES
+from roomkit.voice.realtime.commands import ToolSpec
 
 _VARIABLE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -18,7 +19,8 @@ class SimulatedAgent:
 
     Attributes:
         first_message: What it says before anybody spoke; may hold ``{{variables}}``. Empty: it waits.
-        prompt: Only its ``{{variables}}`` matter: each must be given by the client.
+        prompt: Only its ``{{variables}}`` matter, each must be given by the client; live, it instructs the agent.
+        tools: The client tools it may ask for when it is live; a script asks for any.
         is_private: A key or a signed URL is needed.
         allowed_overrides: Dotted paths that a client may override (``"tts.voice_id"``).
         input_format: Of the caller's audio.
@@ -34,6 +36,7 @@ class SimulatedAgent:
 
     first_message: str = ""
     prompt: str = ""
+    tools: tuple[ToolSpec, ...] = ()
     is_private: bool = False
     allowed_overrides: frozenset[str] = frozenset(OVERRIDES)
     input_format: str = "pcm_16000"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -16,12 +16,15 @@ from urllib.parse import parse_qs, urlsplit
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
+from roomkit.testing.simulators.elevenlabs.live_director import ElevenLabsLiveDirector
 from roomkit.testing.simulators.elevenlabs.reading import audio_bytes
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
-from roomkit.testing.simulators.live import Close, Connection, HangUp, Send, Socket
+from roomkit.testing.simulators.live import Close, Connection, Director, HangUp, Send, Socket
+from roomkit.testing.simulators.live_agents import agents_of
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
+from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
 
@@ -50,6 +53,7 @@ class ElevenLabsSimulator:
         keep_audio: Keep the caller's audio; see `ElevenLabsSimulatorSession.caller_audio`.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
+        live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
 
     Attributes:
         scripts: One for each connection (the same one again and again unless `script` is a function).
@@ -66,7 +70,9 @@ class ElevenLabsSimulator:
         keep_audio: bool = False,
         on_log: Callable[[str], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        live: CascadeProvider | None = None,
     ) -> None:
+        self._agents = agents_of(live, script, clock)
         self._make_script = _maker(script)
         self._agent = agent or SimulatedAgent()
         self._agent_id = agent_id
@@ -101,6 +107,8 @@ class ElevenLabsSimulator:
         """
         if (refused := self._refusal(endpoint.url, endpoint.headers)) is not None:
             raise WireRefused(*refused)
+        if self._agents is not None:
+            await self._agents.warm()
         ours, theirs = memory_pair(max_message_bytes=READ_LIMIT_BYTES)
 
         def hang_up(close: Close) -> None:
@@ -139,13 +147,15 @@ class ElevenLabsSimulator:
 
         Raises:
             OSError: The address cannot be bound.
+            RoomKitError: Live mode: an engine does not start.
         """
         from websockets.asyncio.server import serve
 
         async def talk(connection: ServerConnection) -> None:
             await Socket(connection).talk(self._open)
 
-        server = await serve(
+        agents = self._agents.at_work() if self._agents is not None else nullcontext()
+        listening = serve(
             talk,
             host,
             port,
@@ -156,7 +166,7 @@ class ElevenLabsSimulator:
             compression=None,
             ping_interval=None,
         )
-        async with server:
+        async with agents, listening as server:
             real_port = next(iter(server.sockets)).getsockname()[1]
             where = f"[{host}]:{real_port}" if ":" in host else f"{host}:{real_port}"
             yield Serving(url=f"ws://{where}{PATH}", base_url=f"http://{where}")
@@ -203,15 +213,20 @@ class ElevenLabsSimulator:
             new_id=self._clock.new_id, agent=self._agent, now_ms=now_ms, keep_audio=self._keep_audio
         )
         self.sessions.append(session)
-        script = self._make_script()
-        if script not in self.scripts:
-            self.scripts.append(script)
-        director = ElevenLabsDirector(session, script, now_ms)
+        director = self._director(session, now_ms)
         connection = Connection(
             director, self._record, self._clock, send, hang_up, write=json.dumps, as_logged=lambda event: event
         )
         connection.flush()
         return connection
+
+    def _director(self, session: ElevenLabsSimulatorSession, now_ms: float) -> Director:
+        if self._agents is not None:
+            return ElevenLabsLiveDirector(session, self._agents, self._clock)
+        script = self._make_script()
+        if script not in self.scripts:
+            self.scripts.append(script)
+        return ElevenLabsDirector(session, script, now_ms)
 
 
 def _query(url: str, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent, filled
 from roomkit.testing.simulators.elevenlabs.reading import Reading
-from roomkit.testing.simulators.elevenlabs.sound import Ear
+from roomkit.testing.simulators.elevenlabs.sound import FRAME_MS, Ear, Listener, bytes_per_ms
 from roomkit.testing.simulators.elevenlabs.speaking import Spoken, Voice
 from roomkit.testing.simulators.elevenlabs.tables import (
     ALWAYS_SENT,
@@ -48,6 +48,7 @@ class ElevenLabsSimulatorSession:
         overrides: What the client overrode, by dotted path.
         variables: The client's dynamic variables.
         caller_audio: All audio the client sent, in the agent's input format; empty unless it is kept.
+        listener: Told what the caller says, if somebody wants to know.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ElevenLabsSimulatorSession:
         self.overrides: dict[str, Any] = {}
         self.variables: dict[str, Any] = {}
         self.caller_audio = bytearray()
+        self.listener: Listener | None = None
         self.voice = Voice(self.emit, agent, now_ms)
         self._new_id = new_id
         self._now_ms = now_ms
@@ -159,10 +161,10 @@ class ElevenLabsSimulatorSession:
             self.voice.speak(spoken, self._now_ms)
         self.voice.wake(self._now_ms)
 
-    def call_tool(self, name: str, arguments: Mapping[str, Any]) -> None:
+    def call_tool(self, name: str, arguments: Mapping[str, Any], call_id: str = "") -> None:
         """Ask the client to run a tool, once what is being said was said."""
         self.owes_answer = False
-        call_id = self._new_id("call")
+        call_id = call_id or self._new_id("call")
         self.open_calls[call_id] = self._calls[call_id] = name
         fields = {"tool_name": name, "tool_call_id": call_id, "parameters": dict(arguments)}
         self.voice.afterwards("client_tool_call", **fields, event_id=self.voice.event_id)
@@ -228,7 +230,9 @@ class ElevenLabsSimulatorSession:
         )
         self._ping(self._now_ms)
         first_message = overrides.get("agent.first_message", self.agent.first_message)
-        if first_message:
+        if first_message and self.listener is not None:
+            self.listener.on_first_message(filled(first_message, variables))
+        elif first_message:
             self.speak(Spoken(filled(first_message, variables)))
 
     def _hear(self, coded: str) -> None:
@@ -238,13 +242,23 @@ class ElevenLabsSimulatorSession:
             return self.refuse("invalid_message", "user_audio_chunk is not base64")
         if self._keep_audio:
             self.caller_audio += audio
-        for is_onset in self._ear.hear(audio):
-            self.emit("vad_score", vad_score=0.93 if is_onset else 0.05)
-            if is_onset:
-                self.voice.interrupt(self._now_ms)
-            else:
-                self._take_turn("speech", "")
+        size_bytes = int(FRAME_MS * bytes_per_ms(self.agent.input_format))
+        for at in range(0, len(audio), size_bytes):
+            piece = audio[at : at + size_bytes]
+            if self.listener is not None:
+                self.listener.on_audio(piece)
+            for is_onset in self._ear.hear(piece):
+                self._noticed(is_onset)
         return None
+
+    def _noticed(self, is_onset: bool) -> None:
+        self.emit("vad_score", vad_score=0.93 if is_onset else 0.05)
+        if self.listener is not None:
+            self.listener.on_mark(is_start=is_onset)
+        if is_onset:
+            self.voice.interrupt(self._now_ms)
+        else:
+            self._take_turn("speech", "")
 
     def _take_turn(self, turn: Turn, words: str) -> None:
         self.voice.interrupt(self._now_ms)

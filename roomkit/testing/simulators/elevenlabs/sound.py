@@ -6,7 +6,7 @@ The ear's only clock is the audio itself: a caller who stops sending has not sto
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -37,8 +37,17 @@ def in_format(pcm: bytes, format_name: str) -> bytes:
     if count != len(samples):
         positions = np.arange(count) * (PCM_RATE_HZ / rate_of(format_name))
         samples = np.interp(positions, np.arange(len(samples)), samples).astype("<i2")
-    audio: bytes = samples.tobytes()
-    return ulaw_from_pcm(audio) if format_name.startswith("ulaw") else audio
+    return coded(samples.tobytes(), format_name)
+
+
+def coded(pcm: bytes, format_name: str) -> bytes:
+    """PCM16 LE mono at the format's rate in the format."""
+    return ulaw_from_pcm(pcm) if format_name.startswith("ulaw") else pcm
+
+
+def decoded(audio: bytes, format_name: str) -> bytes:
+    """Audio in the format as PCM16 LE mono at its rate."""
+    return ulaw_to_pcm(audio) if format_name.startswith("ulaw") else audio
 
 
 def alignment_of(text: str, begin: float, end: float, duration_ms: float) -> dict[str, Any]:
@@ -50,6 +59,19 @@ def alignment_of(text: str, begin: float, end: float, duration_ms: float) -> dic
         "char_start_times_ms": [int(step_ms * at) for at in range(len(chars))],
         "char_durations_ms": [int(step_ms)] * len(chars),
     }
+
+
+class Listener(Protocol):
+    """Who hears the caller and not only that they spoke: the agent of live mode. Told in the order of the audio."""
+
+    def on_audio(self, audio: bytes) -> None:
+        """The caller's next audio, in the agent's input format."""
+
+    def on_mark(self, *, is_start: bool) -> None:
+        """A turn began or ended."""
+
+    def on_first_message(self, text: str) -> None:
+        """The conversation has begun, and the agent is to begin it."""
 
 
 class Ear:

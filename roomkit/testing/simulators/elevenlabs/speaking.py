@@ -59,6 +59,7 @@ class Voice:
         self._later_count = 0
         self._sent_until_ms = self._played_until_ms = self._plays_from_ms = now_ms
         self._text = ""
+        self._is_unfinished = False
         self.event_id = 1
 
     @property
@@ -70,6 +71,11 @@ class Voice:
     def is_sending(self) -> bool:
         """Whether an answer has events to come."""
         return bool(self._later)
+
+    @property
+    def plays_from_ms(self) -> float:
+        """When the newest answer began to be heard, as the server believes."""
+        return self._plays_from_ms
 
     def next_event(self) -> int:
         """The number of another turn."""
@@ -107,9 +113,32 @@ class Voice:
         at_ms = begin_ms
         for offset_ms, chunk in self._chunks(audio):
             at_ms = begin_ms + offset_ms if spoken.is_realtime else begin_ms
-            self.emit_at(at_ms, "audio", **self._audio(chunk, offset_ms, length_ms, event_id))
+            self.emit_at(at_ms, "audio", **self._audio(spoken.text, chunk, offset_ms, length_ms))
         self._sent_until_ms = at_ms
         self.emit_at(at_ms, "agent_response_complete", event_id=event_id)
+
+    # --- an answer that comes sentence by sentence (live mode) ------------------------------------------------------
+
+    def begin(self, now_ms: float) -> None:
+        """An answer begins; nothing is said yet."""
+        self.next_event()
+        self._text, self._is_unfinished = "", True
+        self._plays_from_ms = self._played_until_ms = max(now_ms, self._played_until_ms)
+
+    def sentence(self, text: str, audio: bytes, now_ms: float) -> None:
+        """Say the next sentence, at once; ``audio`` in the agent's format."""
+        self._text = f"{self._text} {text}".strip()
+        length_ms = len(audio) / bytes_per_ms(self._agent.output_format)
+        self._played_until_ms = max(now_ms, self._played_until_ms) + length_ms
+        for offset_ms, chunk in self._chunks(audio):
+            self._emit("audio", **self._audio(text, chunk, offset_ms, length_ms))
+
+    def finish(self) -> None:
+        """All was said: only now is its text known whole."""
+        if self._text and self._is_unfinished:
+            self._emit("agent_response", agent_response=self._text, event_id=self.event_id)
+            self._emit("agent_response_complete", event_id=self.event_id)
+        self._is_unfinished = False
 
     def write(self, text: str) -> None:
         """A text-only answer."""
@@ -132,6 +161,9 @@ class Voice:
         length_ms = self._played_until_ms - self._plays_from_ms
         heard = max(0.0, now_ms - self._plays_from_ms) / length_ms if length_ms else 0.0
         self._sent_until_ms = self._played_until_ms = now_ms
+        if self._is_unfinished and self._text:
+            self._emit("agent_response", agent_response=self._text, event_id=self.event_id)
+        self._is_unfinished = False
         self._emit("interruption", event_id=self.event_id)
         if self._text:
             words = self._text.split()
@@ -144,10 +176,10 @@ class Voice:
         starts = range(0, len(audio), size_bytes)
         return [(at / bytes_per_ms(self._agent.output_format), audio[at : at + size_bytes]) for at in starts]
 
-    def _audio(self, chunk: bytes, offset_ms: float, length_ms: float, event_id: int) -> dict[str, Any]:
-        fields: dict[str, Any] = {"audio_base_64": base64.b64encode(chunk).decode(), "event_id": event_id}
+    def _audio(self, text: str, chunk: bytes, offset_ms: float, length_ms: float) -> dict[str, Any]:
+        fields: dict[str, Any] = {"audio_base_64": base64.b64encode(chunk).decode(), "event_id": self.event_id}
         if self._agent.aligns:
             duration_ms = len(chunk) / bytes_per_ms(self._agent.output_format)
             end = (offset_ms + duration_ms) / length_ms
-            fields["alignment"] = alignment_of(self._text, offset_ms / length_ms, end, duration_ms)
+            fields["alignment"] = alignment_of(text, offset_ms / length_ms, end, duration_ms)
         return fields

@@ -1,0 +1,191 @@
+"""The director of the simulated ElevenLabs server in live mode: an agent listens and answers instead of a script.
+
+It joins a session, which keeps the protocol, and an `AgentBehind`, which has the conversation. Sound leaves sentence by
+sentence, for that is how far the times of its characters are known; the text of an answer when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from roomkit.clock import Clock
+from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
+from roomkit.testing.simulators.elevenlabs.agent import filled
+from roomkit.testing.simulators.elevenlabs.reading import read
+from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
+from roomkit.testing.simulators.elevenlabs.sound import coded, decoded, rate_of
+from roomkit.testing.simulators.live import Output
+from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.voice.audio.pcm import Alignment
+
+
+class ElevenLabsLiveDirector:
+    """Lets an agent speak through ``session``."""
+
+    def __init__(self, session: ElevenLabsSimulatorSession, agents: LiveAgents, clock: Clock) -> None:
+        self.session = session
+        self._clock = clock
+        self._agent = agents.begin(self._on_told)
+        self._alignment = Alignment()
+        self._first_message = ""
+        self._is_speaking = False
+        self._sentence = ""
+        self._sound = bytearray()
+        self._written = ""
+        self._item_id = ""
+        self._sound_since_ms = 0.0
+        self._flush: Callable[[], None] = _nothing
+        session.listener = self
+
+    @property
+    def id(self) -> str:
+        """The conversation's, in the log."""
+        return self.session.id
+
+    @property
+    def due_ms(self) -> float | None:
+        """Loop time at which `wake` has something to do."""
+        return self.session.due_ms
+
+    def attach(self, flush: Callable[[], None]) -> None:
+        """See `roomkit.testing.simulators.live.Director`."""
+        self._flush = flush
+
+    def receive(self, message: str | bytes, now_ms: float) -> Mapping[str, Any]:
+        """Handle one message of the client."""
+        reading = read(message)
+        if self.session.receive(reading, now_ms):
+            self._follow(reading.event)
+        self.session.heard.clear()
+        self._tend()
+        self.session.voice.wake(now_ms)
+        return reading.event
+
+    def wake(self, now_ms: float) -> None:
+        """Do what has become due."""
+        self.session.wake(now_ms)
+
+    def take(self) -> list[Output]:
+        """What is to be sent now."""
+        return self.session.take()
+
+    def gone(self) -> None:
+        """The connection is over."""
+        self.session.is_over = True
+        self._agent.close()
+
+    # --- the client, to the agent -----------------------------------------------------------------------------------
+
+    def on_audio(self, audio: bytes) -> None:
+        """See `Listener`."""
+        format_name = self.session.agent.input_format
+        self._agent.hear(self._alignment.feed(decoded(audio, format_name)), rate_of(format_name))
+
+    def on_mark(self, *, is_start: bool) -> None:
+        """See `Listener`."""
+        if is_start:
+            self._stop()
+            self._agent.begin_turn()
+        else:
+            self._agent.end_turn("")
+
+    def on_first_message(self, text: str) -> None:
+        """See `Listener`."""
+        self._first_message = text
+
+    def _follow(self, event: Mapping[str, Any]) -> None:
+        """What an accepted event means for the agent; audio and turns it hears of as the session's listener."""
+        match event:
+            case {"type": "conversation_initiation_client_data"}:
+                self._configure()
+            case {"type": "user_message"}:
+                self._typed(event.get("text") or "")
+            case {"type": "multimodal_message"}:
+                self._typed(str((event.get("text") or {}).get("text", "")))
+            case {"type": "contextual_update"}:
+                self._agent.read(event.get("text") or "", "system")
+            case {"type": "client_tool_result", "tool_call_id": call_id, "result": result}:
+                told = result if isinstance(result, str) else json.dumps(result)
+                self._agent.result(call_id, self.session.call_name(call_id), told)
+
+    def _configure(self) -> None:
+        agent, session = self.session.agent, self.session
+        prompt = str(session.overrides.get("agent.prompt.prompt", agent.prompt))
+        self._agent.configure(filled(prompt, session.variables) or None, agent.tools)
+
+    def _typed(self, text: str) -> None:
+        self._stop()
+        self._agent.read(text)
+
+    # --- the agent, to the client -----------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """The caller takes the turn: of what is being played they heard so much."""
+        self._is_speaking = False
+        self._agent.cancel()
+        if self._item_id:
+            self._agent.truncate(self._item_id, self._clock.now_ms() - self._sound_since_ms)
+            self._item_id = ""
+
+    def _tend(self) -> None:
+        """Ask the agent for what it owes."""
+        first_message, self._first_message = self._first_message, ""
+        if not self._agent.is_free or not (first_message or self.session.owes_answer):
+            return
+        self.session.owes_answer = False
+        self._is_speaking, self._written, self._sentence, self._item_id = True, "", "", ""
+        self._sound.clear()
+        self.session.voice.begin(self._clock.now_ms())
+        self._agent.ask(rate_of(self.session.agent.output_format), verbatim=first_message or None)
+
+    def _on_told(self, told: Told) -> None:
+        if self.session.is_over:
+            return
+        match told:
+            case Understood(_, text):
+                if text is not None:
+                    self.session.transcribe(text, 0.0)
+            case Broken(why):
+                self.session.refuse("llm_error", f"There is no agent: {why}")
+            case _:
+                if self._is_speaking:
+                    self._speak(told)
+                self._tend()
+        self.session.voice.wake(self._clock.now_ms())
+        self._flush()
+
+    def _speak(self, told: Told) -> None:
+        match told:
+            case Words(text):
+                self._say()
+                self._sentence, self._written = text.strip(), self._written + text
+            case Sound(pcm, item_id):
+                self._item_id = item_id
+                self._sound += pcm
+            case WantsTool(call_id, name, arguments):
+                self._say()
+                self.session.call_tool(name, json.loads(arguments), call_id)
+            case Over():
+                self._say()
+                self._is_speaking = False
+                if self.session.is_text_only and self._written:
+                    self.session.voice.write(self._written)
+                else:
+                    self.session.voice.finish()
+
+    def _say(self) -> None:
+        """Send the sentence that is complete."""
+        pcm, sentence = bytes(self._sound), self._sentence
+        self._sound.clear()
+        self._sentence = ""
+        if not sentence or self.session.is_text_only:
+            return
+        now_ms = self._clock.now_ms()
+        self.session.voice.sentence(sentence, coded(pcm, self.session.agent.output_format), now_ms)
+        self._sound_since_ms = self.session.voice.plays_from_ms
+
+
+def _nothing() -> None:
+    """Before the connection is there nobody can be told."""
