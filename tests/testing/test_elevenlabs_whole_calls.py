@@ -10,7 +10,7 @@ from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
 from roomkit.models.enums import HookTrigger
 from roomkit.models.hook import HookResult
-from roomkit.models.session import SessionState, VoiceSession
+from roomkit.models.session import EndReason, SessionState, VoiceSession
 from roomkit.models.voice import BargeInEvent
 from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
 from roomkit.testing import (
@@ -196,12 +196,15 @@ async def test_a_lost_link_is_replaced_and_told_the_conversation_as_silent_conte
     assert len(call.simulator.sessions) == 2
 
 
-async def test_an_agent_that_hangs_up_ends_the_call_and_is_not_dialled_again() -> None:
-    script = Script(hear("speech"), transcribe("bye"), say("Goodbye.", seconds=0.5), wait(2_000), drop(1000))
-    async with Call(script) as call:
-        await call.caller(speaks_ms=500, listens_ms=4_000)
+async def test_an_agent_that_hangs_up_is_heard_to_its_end_and_is_not_dialled_again() -> None:
+    """R-0006-62."""
+    script = Script(hear("speech"), transcribe("bye"), say("Goodbye.", seconds=2), wait(50), drop(1000))
+    async with Call(script, degrade_to="text") as call:
+        await call.caller(speaks_ms=500, listens_ms=5_000)
 
-        assert call.session.state is SessionState.ENDED
+        assert call.heard_ms() == pytest.approx(2_000, abs=10)
+        assert call.session.end_reason is EndReason.AGENT_ENDED
+        assert call.transport.messages(call.session)[-1]["reason"] == "agent_ended"
         assert (await call.words())[-1] == ("assistant", "Goodbye.")
 
     assert len(call.simulator.sessions) == 1
