@@ -223,7 +223,8 @@ class WireLink:
     def _unreadable(self, error: WireError) -> None:
         self._unreadable_count += 1
         self._unreadable_in_a_row += 1
-        self._deliver(ProviderFault("wire_error", str(error)))
+        if self._unreadable_in_a_row == 1:  # once is enough to say that something is wrong
+            self._deliver(ProviderFault("wire_error", str(error)))
         if self._unreadable_in_a_row >= MAX_UNREADABLE_IN_A_ROW:
             self._lose(Failure("wire_error", f"{MAX_UNREADABLE_IN_A_ROW} unreadable messages in a row", retryable=True))
 

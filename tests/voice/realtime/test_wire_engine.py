@@ -384,14 +384,13 @@ async def test_an_unreadable_message_is_reported_and_counted_and_the_link_lives(
     assert rig.wire.close_code is None
 
 
-async def test_ten_unreadable_messages_in_a_row_lose_the_link(rig: Rig) -> None:
+async def test_ten_unreadable_messages_in_a_row_are_reported_once_and_lose_the_link(rig: Rig) -> None:
     await rig.up()
 
     for _ in range(MAX_UNREADABLE_IN_A_ROW + 5):
         rig.wire.says("?")
 
-    assert [type(event) for event in rig.sink.events[-2:]] == [ProviderFault, LinkLost]
-    assert len(rig.sink.events) == 1 + MAX_UNREADABLE_IN_A_ROW + 1
+    assert [type(event) for event in rig.sink.events[1:]] == [ProviderFault, LinkLost]
 
 
 async def test_a_bug_of_the_session_ends_its_link_loudly(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

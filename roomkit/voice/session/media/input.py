@@ -36,7 +36,7 @@ LEVEL_INTERVAL_MS = 100.0
 
 _HIGH_BYTES = slice(1, None, 16)
 _QUIET = b"\x00\xff"
-"""High bytes, of every eighth sample, below -42 dBFS: one pass in C, for this is asked of each piece of an utterance."""
+"""High bytes, of every eighth sample, below -42 dBFS: one pass in C, for each piece of an utterance is asked this."""
 
 
 class InputPath:

@@ -1,0 +1,134 @@
+"""Six faults, in seven phases of a call, on four vendors, in virtual time: one assertion set (RFC 0006, section 6)."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from roomkit.errors import ProviderRefusedError
+from roomkit.models.session import EndReason
+from roomkit.voice.realtime.wire import HANDSHAKE_TIMEOUT_S
+from tests.matrix.call import ANSWER, COUNTING, IN_A_HANDOFF, WHOLE, CallOver, MatrixCall, Phase
+from tests.matrix.vendors import SECONDARY, VENDORS
+from tests.matrix.wires import KEEP_ALIVE_S, Fault
+
+pytestmark = pytest.mark.virtual_time
+
+IN_THE_CALL = (Phase.CALLER, Phase.AGENT, Phase.TOOL)
+
+ENDS = {
+    **{
+        (name, Fault.AUTH, phase): "a key that was revoked stays so: dialling again cannot help"
+        for name, phase in itertools.product(VENDORS, IN_THE_CALL)
+    },
+    **{
+        (
+            "elevenlabs",
+            Fault.LIMIT,
+            phase,
+        ): "the owner of the agent set the limit: another conversation is not asked for"
+        for phase in IN_THE_CALL
+    },
+}
+"""The cells in which a call with one provider ends, and why that is right; in all others it goes on."""
+
+REFUSED = {(name, Fault.AUTH, Phase.CONNECT): "a call that cannot begin is not begun" for name in VENDORS}
+
+UNHEARD = {
+    **{(name, Fault.STALL, Phase.HANDOFF_WAITING): "the new link was dead when it took over" for name in VENDORS},
+    **{
+        (name, Fault.STALL, Phase.CALLER): "the vendor does not say that it hears somebody"
+        for name in ("gemini", "elevenlabs")
+    },
+}
+"""The cells in which the caller has to say a sentence again: it went to a line that was dead and not known to be, and
+no vendor had begun to hear it. The wire's keep-alive bounds that time."""
+
+CELLS = list(itertools.product(VENDORS, Fault, Phase))
+CUT_BY = (Phase.AGENT, Phase.HANDOFF_OLD)
+"""Phases in which the answer under way may lose its end: a vendor that is gone does not finish its sentence."""
+
+
+def deadline_s(fault: Fault, phase: Phase) -> float:
+    """Within which a link is up again after the fault, or the call over."""
+    if fault is not Fault.STALL:
+        return 1.0
+    return HANDSHAKE_TIMEOUT_S + 1.0 if phase is Phase.CONNECT else KEEP_ALIVE_S + 1.0
+
+
+def name_of(cell: object) -> str:
+    return str(cell)
+
+
+async def assert_all_is_well(call: MatrixCall, phase: Phase) -> None:
+    await call.assert_words(WHOLE, cut=[COUNTING, ANSWER] if phase in CUT_BY else [COUNTING])
+    call.assert_tools()
+    call.assert_audio()
+    await call.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "phase"), [cell for cell in CELLS if cell not in ENDS and cell not in REFUSED], ids=name_of
+)
+async def test_a_call_goes_on_and_nothing_is_lost_said_twice_or_left_behind(
+    name: str, fault: Fault, phase: Phase
+) -> None:
+    call = MatrixCall(VENDORS[name])
+
+    asks_again = (name, fault, phase) in UNHEARD
+    await call.runs(fault, phase, deadline_s=deadline_s(fault, phase), asks_again=asks_again)
+
+    assert len(call.told("error")) <= 1
+    await assert_all_is_well(call, phase)
+
+
+@pytest.mark.parametrize(("name", "fault", "phase"), ENDS, ids=name_of)
+async def test_a_call_that_cannot_go_on_ends_with_one_reason_and_says_so(name: str, fault: Fault, phase: Phase) -> None:
+    call = MatrixCall(VENDORS[name])
+
+    with pytest.raises(CallOver):
+        await call.runs(fault, phase, deadline_s=deadline_s(fault, phase))
+
+    assert call.session.end_reason is EndReason.PROVIDER_REFUSED
+    assert [message["reason"] for message in call.told("session_ended")] == ["provider_refused"]
+    assert len(call.told("error")) == len(call.errors) == 1
+    said = {Phase.CALLER: 0, Phase.AGENT: 2, Phase.TOOL: 1}[phase]
+    await call.assert_words(WHOLE[:said], cut=[ANSWER])
+    call.assert_audio()
+    await call.close()
+
+
+@pytest.mark.parametrize(("name", "fault", "phase"), REFUSED, ids=name_of)
+async def test_a_call_that_cannot_begin_raises_one_error_and_leaves_nothing(
+    name: str, fault: Fault, phase: Phase
+) -> None:
+    call = MatrixCall(VENDORS[name])
+
+    with pytest.raises(ProviderRefusedError):
+        await call.runs(fault, phase, deadline_s=deadline_s(fault, phase))
+
+    assert len(call.wires) == 0
+    await call.close()
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in IN_A_HANDOFF], ids=str)
+@pytest.mark.parametrize("fault", Fault, ids=str)
+@pytest.mark.parametrize("name", VENDORS)
+async def test_with_a_second_vendor_the_call_goes_on_there(name: str, fault: Fault, phase: Phase) -> None:
+    call = MatrixCall(VENDORS[name], SECONDARY[name])
+
+    await call.runs(
+        fault, phase, deadline_s=deadline_s(fault, phase) + 1, for_good=True,
+        asks_again=(name, fault, phase) in UNHEARD,
+    )  # fmt: skip
+
+    assert call.session.provider == SECONDARY[name].name
+    await assert_all_is_well(call, phase)
+
+
+def test_every_cell_of_the_matrix_is_there() -> None:
+    assert len(CELLS) == len(VENDORS) * len(Fault) * len(Phase) == 4 * 6 * 7
+    assert (len(ENDS), len(REFUSED), len(UNHEARD)) == (15, 4, 6)
+    assert set(CELLS) >= ENDS.keys() | REFUSED.keys() | UNHEARD.keys()
+    assert all([*ENDS.values(), *REFUSED.values(), *UNHEARD.values()])
