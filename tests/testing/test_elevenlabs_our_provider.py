@@ -6,8 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TypeVar
 
 import pytest
 
@@ -37,7 +35,6 @@ from roomkit.voice.realtime.provider_events import (
     Interrupted,
     LinkLost,
     LinkReady,
-    ProviderEvent,
     ProviderFault,
     ResponseDone,
     ResponseStarted,
@@ -47,45 +44,9 @@ from roomkit.voice.realtime.provider_events import (
     ToolCall,
     Transcript,
 )
+from tests.testing.sinks import Sink
 
-E = TypeVar("E")
-
-ANSWER_TIMEOUT_S = 10.0
 CONFIG = LinkConfig("session", instructions="Be brief.", voice="v1")
-
-
-@dataclass
-class Sink:
-    """Keeps what a link delivers and lets a test wait for it."""
-
-    events: list[ProviderEvent] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _read: int = 0
-
-    def on_event(self, event: ProviderEvent) -> None:
-        self.events.append(event)
-        self._news.set()
-
-    async def settled(self) -> None:
-        return
-
-    async def next(self, kind: type[E]) -> E:
-        """The next event of a kind; those before it count as read."""
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            while True:
-                while self._read < len(self.events):
-                    event = self.events[self._read]
-                    self._read += 1
-                    if isinstance(event, kind):
-                        return event
-                self._news.clear()
-                await self._news.wait()
-
-    def all(self, kind: type[E]) -> list[E]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def finals(self) -> list[tuple[str, str]]:
-        return [(event.role, event.text) for event in self.all(Transcript) if event.is_final]
 
 
 @asynccontextmanager

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import Any
 
 import pytest
 
-from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.kit import RoomKit
 from roomkit.models.enums import HookTrigger
 from roomkit.models.hook import HookResult
-from roomkit.models.session import EndReason, SessionState, VoiceSession
+from roomkit.models.session import EndReason
 from roomkit.models.voice import BargeInEvent
 from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
 from roomkit.testing import (
@@ -27,57 +25,23 @@ from roomkit.testing import (
     transcribe,
     wait,
 )
-from roomkit.testing.call import tone
-from roomkit.voice.realtime.mock import MockRealtimeTransport
+from tests.testing.phone_call import PhoneCall
 
 pytestmark = pytest.mark.virtual_time
 
-FRAME_MS = 20
-SPEECH = tone(FRAME_MS / 1000)
-SILENCE = bytes(len(SPEECH))
 COUNTING = "one two three four five six seven eight nine ten"
 
 
-class Call:
-    """A caller on a paced mock transport, an agent on the simulator, a room between them."""
+class Call(PhoneCall):
+    """A caller, and an agent on the simulator."""
 
-    def __init__(self, script: Script, agent: SimulatedAgent | None = None, **channel: object) -> None:
-        self.clock = VirtualClock()
-        self.simulator = ElevenLabsSimulator(script, agent=agent, clock=self.clock)
-        self.transport = MockRealtimeTransport(lead_ms=200)
-        self.kit = RoomKit(clock=self.clock)
-        self.channel = RealtimeVoiceChannel(
-            "voice",
-            provider=ElevenLabsRealtimeProvider(
-                api_key="xi-test", agent_id="agent_1", dial=self.simulator.dial, sign=self.simulator.sign
-            ),
-            transport=self.transport,
-            input_sample_rate=24_000,
-            **channel,  # type: ignore[arg-type]  # a test's shorthand for the channel's own keywords
+    def __init__(self, script: Script, agent: SimulatedAgent | None = None, **channel: Any) -> None:
+        clock = VirtualClock()
+        self.simulator = ElevenLabsSimulator(script, agent=agent, clock=clock)
+        provider = ElevenLabsRealtimeProvider(
+            api_key="xi-test", agent_id="agent_1", dial=self.simulator.dial, sign=self.simulator.sign
         )
-        self.kit.register_channel(self.channel)
-
-    async def __aenter__(self) -> Call:
-        self.session: VoiceSession = await self.channel.start_session("room-1", "caller")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.kit.close()
-
-    async def caller(self, *, speaks_ms: int = 0, listens_ms: int = 0) -> None:
-        """The microphone, live: 20 ms frames of speech, then of silence."""
-        for pcm, duration_ms in ((SPEECH, speaks_ms), (SILENCE, listens_ms)):
-            for _ in range(duration_ms // FRAME_MS):
-                if self.session.state is SessionState.ACTIVE:
-                    await self.transport.simulate_client_audio(self.session, pcm)
-                await asyncio.sleep(FRAME_MS / 1000)
-
-    async def words(self) -> list[tuple[str, str]]:
-        said = await self.kit.get_timeline("room-1")
-        return [(str(e.metadata["role"]), e.text) for e in said if e.metadata["role"] != "system"]
-
-    def heard_ms(self) -> float:
-        return sum(len(pcm) for _, pcm in self.transport.sent_audio) / 48
+        super().__init__(provider, clock=clock, **channel)
 
 
 async def test_a_question_is_heard_answered_and_written_down() -> None:

@@ -50,7 +50,8 @@ from roomkit.voice.realtime.provider_events import (
     ToolCall,
     ToolCallCancelled,
 )
-from tests.testing.gemini_link import CONFIG, EARLY, NATIVE, NEWEST, SLOT, Sink, linked, silence, speak, voice
+from tests.testing.gemini_link import CONFIG, EARLY, NATIVE, NEWEST, SLOT, linked, silence, speak, voice
+from tests.testing.sinks import Sink
 
 
 async def holds_the_conversation(over: str) -> None:

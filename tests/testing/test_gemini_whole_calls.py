@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.kit import RoomKit
-from roomkit.models.session import SessionState, VoiceSession
 from roomkit.models.tool_call import Tool
 from roomkit.providers.gemini.realtime import GeminiLiveProvider
 from roomkit.testing import (
@@ -26,59 +23,22 @@ from roomkit.testing import (
     transcribe,
     wait,
 )
-from roomkit.testing.call import tone
-from roomkit.voice.realtime.mock import MockRealtimeTransport
+from tests.testing.phone_call import PhoneCall
 
 pytestmark = pytest.mark.virtual_time
 
 NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
 NEWEST = "gemini-3.8-live"
-FRAME_MS = 20
-SPEECH = tone(FRAME_MS / 1000)[: FRAME_MS * 32]
-SILENCE = bytes(len(SPEECH))
 
 
-class PhoneCall:
-    """A caller on a paced mock transport, an agent on the simulator, a room between them."""
+class Call(PhoneCall):
+    """A caller, and an agent on the simulator, or on either of two that are the same."""
 
     def __init__(self, script: Script, model: str = NATIVE, *, has_another: bool = False, **channel: Any) -> None:
-        self.clock = VirtualClock()
-        self.simulator = GeminiSimulator(script, clock=self.clock)
-        self.transport = MockRealtimeTransport(lead_ms=200)
-        self.kit = RoomKit(clock=self.clock)
-        provider = GeminiLiveProvider("key", model, dial=self.simulator.dial)
-        self.channel = RealtimeVoiceChannel(
-            "voice",
-            provider=[provider, GeminiLiveProvider("key", model, dial=self.simulator.dial)]
-            if has_another
-            else provider,
-            transport=self.transport,
-            input_sample_rate=16_000,
-            **channel,
-        )
-        self.kit.register_channel(self.channel)
-
-    async def __aenter__(self) -> PhoneCall:
-        self.session: VoiceSession = await self.channel.start_session("room-1", "caller")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.kit.close()
-
-    async def caller(self, *, speaks_ms: int = 0, listens_ms: int = 0) -> None:
-        """The microphone, live: 20 ms frames of speech, then of silence."""
-        for pcm, duration_ms in ((SPEECH, speaks_ms), (SILENCE, listens_ms)):
-            for _ in range(duration_ms // FRAME_MS):
-                if self.session.state is SessionState.ACTIVE:
-                    await self.transport.simulate_client_audio(self.session, pcm)
-                await asyncio.sleep(FRAME_MS / 1000)
-
-    async def words(self) -> list[tuple[str, str]]:
-        timeline = await self.kit.get_timeline("room-1", limit=1_000)
-        return [(str(e.metadata["role"]), e.text) for e in timeline if "role" in e.metadata]
-
-    def heard_ms(self) -> float:
-        return sum(len(pcm) for _, pcm in self.transport.sent_audio) / 48
+        clock = VirtualClock()
+        self.simulator = GeminiSimulator(script, clock=clock)
+        providers = [GeminiLiveProvider("key", model, dial=self.simulator.dial) for _ in range(1 + has_another)]
+        super().__init__(*providers, clock=clock, rate_hz=16_000, **channel)
 
     def setups(self) -> list[dict[str, Any]]:
         return [event for event in self.simulator.received if event["type"] == "setup"]
@@ -86,7 +46,7 @@ class PhoneCall:
 
 async def test_a_question_is_heard_answered_and_written_down() -> None:
     script = Script(hear("speech"), transcribe("are you open today"), say("Yes, until six.", seconds=1.5))
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=1_000, listens_ms=3_500)
 
         assert await call.words() == [("user", "are you open today"), ("assistant", "Yes, until six.")]
@@ -96,7 +56,7 @@ async def test_a_question_is_heard_answered_and_written_down() -> None:
 
 async def test_a_transcript_that_comes_after_the_answer_began_stands_before_it() -> None:
     script = Script(hear("speech"), transcribe("are you open", after_ms=300), say("Yes, until six.", seconds=1.5))
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=1_000, listens_ms=3_500)
 
         assert await call.words() == [("user", "are you open"), ("assistant", "Yes, until six.")]
@@ -113,7 +73,7 @@ async def test_a_tool_is_called_and_its_result_spoken() -> None:
         expect_tool_result("order 12 is on its way"),
         say("It is on its way.", seconds=1),
     )
-    async with PhoneCall(script, tools=[Tool("order_status", handler=order_status)]) as call:
+    async with Call(script, tools=[Tool("order_status", handler=order_status)]) as call:
         await call.caller(speaks_ms=800, listens_ms=3_500)
 
         call.simulator.assert_done()
@@ -125,7 +85,7 @@ async def test_googles_own_tools_stand_beside_ours() -> None:
         return "on its way"
 
     tools = [Tool("order_status", handler=order_status), {"google_search": {}}, {"type": "code_execution"}]
-    async with PhoneCall(Script(), tools=tools) as call:
+    async with Call(Script(), tools=tools) as call:
         first, *others = call.setups()[0]["tools"]
 
         assert [one["name"] for one in first["functionDeclarations"]] == ["order_status"]
@@ -134,7 +94,7 @@ async def test_googles_own_tools_stand_beside_ours() -> None:
 
 async def test_a_service_that_waits_until_an_answer_could_have_been_heard_has_not_stalled() -> None:
     script = Script(hear("speech"), transcribe("tell me"), say("A long story.", seconds=30))
-    async with PhoneCall(script, has_another=True) as call:
+    async with Call(script, has_another=True) as call:
         await call.caller(speaks_ms=800, listens_ms=33_000)
 
         assert len(call.simulator.sessions) == 1
@@ -148,7 +108,7 @@ async def test_a_barge_in_leaves_the_words_that_were_heard() -> None:
         hear("speech"), transcribe("count"), say(words, seconds=10), hear("speech"), transcribe("stop"),
         say("Fine.", seconds=0.5),
     )  # fmt: skip
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=500, listens_ms=4_000)
         heard_at_most_ms = call.heard_ms()
         await call.caller(speaks_ms=500, listens_ms=3_000)
@@ -166,7 +126,7 @@ async def test_an_answer_that_may_not_be_interrupted_is_heard_to_its_end() -> No
     script = Script(
         hear("speech"), transcribe("go"), say("All of it.", seconds=4), hear("speech"), transcribe("stop"), say("Yes?")
     )
-    async with PhoneCall(script, provider_config={"activity_handling": "NO_INTERRUPTION"}) as call:
+    async with Call(script, provider_config={"activity_handling": "NO_INTERRUPTION"}) as call:
         await call.caller(speaks_ms=500, listens_ms=1_000)
         await call.caller(speaks_ms=500, listens_ms=6_000)
 
@@ -179,7 +139,7 @@ async def test_a_dropped_link_comes_back_by_its_handle_and_is_told_nothing_twice
         hear("speech"), transcribe("my name is Ada"), say("Hello Ada.", seconds=1), wait(2_000), drop(),
         hear("speech"), transcribe("what is my name"), say("Ada.", seconds=0.5),
     )  # fmt: skip
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=800, listens_ms=4_500)
         await call.caller(speaks_ms=800, listens_ms=3_000)
 
@@ -195,7 +155,7 @@ async def test_without_resumption_a_new_link_is_told_the_conversation() -> None:
         hear("speech"), transcribe("my name is Ada"), say("Hello Ada.", seconds=1), wait(2_000), drop(),
         hear("speech"), transcribe("what is my name"), say("Ada.", seconds=0.5),
     )  # fmt: skip
-    async with PhoneCall(script, provider_config={"session_resumption": False}) as call:
+    async with Call(script, provider_config={"session_resumption": False}) as call:
         await call.caller(speaks_ms=800, listens_ms=4_500)
         await call.caller(speaks_ms=800, listens_ms=3_000)
 
@@ -206,7 +166,7 @@ async def test_without_resumption_a_new_link_is_told_the_conversation() -> None:
 
 async def test_typed_text_is_answered_aloud_and_part_of_the_room() -> None:
     script = Script(hear("text"), say("We close at six.", seconds=1))
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.transport.simulate_client_text(call.session, "when do you close")
         await call.caller(listens_ms=2_500)
 
@@ -216,7 +176,7 @@ async def test_typed_text_is_answered_aloud_and_part_of_the_room() -> None:
 @pytest.mark.parametrize(("model", "links"), [(NEWEST, 1), (NATIVE, 2)])
 async def test_another_prompt_is_given_in_place_or_by_a_new_link_that_goes_on(model: str, links: int) -> None:
     script = Script(hear("speech"), transcribe("hi"), say("Hello.", seconds=0.5), hear("speech"), say("Billing here."))
-    async with PhoneCall(script, model, system_prompt="Be brief.") as call:
+    async with Call(script, model, system_prompt="Be brief.") as call:
         await call.caller(speaks_ms=800, listens_ms=2_500)
         await call.channel.reconfigure_session(call.session.id, system_prompt="You are the billing desk.")
         await call.caller(speaks_ms=800, listens_ms=2_500)
@@ -232,7 +192,7 @@ async def test_another_prompt_is_given_in_place_or_by_a_new_link_that_goes_on(mo
 
 async def test_push_to_talk_is_heard_between_its_marks() -> None:
     script = Script(hear("commit"), transcribe("over"), say("Roger.", seconds=0.5))
-    async with PhoneCall(script, provider_config={"automatic_activity_detection": {"disabled": True}}) as call:
+    async with Call(script, provider_config={"automatic_activity_detection": {"disabled": True}}) as call:
         await call.channel.begin_user_turn(call.session)
         await call.caller(speaks_ms=600)
         await call.channel.end_user_turn(call.session)
@@ -244,7 +204,7 @@ async def test_push_to_talk_is_heard_between_its_marks() -> None:
 
 async def long_call(minutes: int) -> tuple[list[str], int, int]:
     turns = Script(hear("speech"), transcribe("and then"), say("And then this happened.", seconds=6), loop())
-    async with PhoneCall(turns) as call:
+    async with Call(turns) as call:
         for _ in range(minutes * 6):  # ten seconds a turn
             await call.caller(speaks_ms=1_000, listens_ms=9_000)
         return call.simulator.log, len(await call.words()), len(call.simulator.sessions)

@@ -6,8 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TypeVar
 
 import pytest
 
@@ -42,7 +40,6 @@ from roomkit.voice.realtime.provider_events import (
     Audio,
     LinkLost,
     LinkReady,
-    ProviderEvent,
     ProviderFault,
     ResponseDone,
     SpeechStarted,
@@ -50,43 +47,10 @@ from roomkit.voice.realtime.provider_events import (
     Transcript,
 )
 from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
+from tests.testing.sinks import Sink
 
-E = TypeVar("E")
-
-ANSWER_TIMEOUT_S = 10.0
 SLOT = ToolSpec("get_slot", "Find a slot", {"type": "object", "properties": {"day": {"type": "string"}}})
 CONFIG = LinkConfig("session", instructions="Be brief.", voice="marin", tools=(SLOT,))
-
-
-@dataclass
-class Sink:
-    """Keeps what a link delivers and lets a test wait for it."""
-
-    events: list[ProviderEvent] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _read: int = 0
-
-    def on_event(self, event: ProviderEvent) -> None:
-        self.events.append(event)
-        self._news.set()
-
-    async def settled(self) -> None:
-        return
-
-    async def next(self, kind: type[E]) -> E:
-        """The next event of a kind; those before it count as read."""
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            while True:
-                while self._read < len(self.events):
-                    event = self.events[self._read]
-                    self._read += 1
-                    if isinstance(event, kind):
-                        return event
-                self._news.clear()
-                await self._news.wait()
-
-    def all(self, kind: type[E]) -> list[E]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @asynccontextmanager

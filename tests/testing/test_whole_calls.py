@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.kit import RoomKit
 from roomkit.models.enums import EventStatus, HookTrigger
 from roomkit.models.hook import HookResult
-from roomkit.models.session import EndReason, SessionState, VoiceSession
+from roomkit.models.session import EndReason
 from roomkit.models.tool_call import Tool
 from roomkit.models.voice import TranscriptionEvent
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
@@ -29,58 +28,23 @@ from roomkit.testing import (
     transcribe,
     wait,
 )
-from roomkit.testing.call import tone
-from roomkit.voice.realtime.mock import MockRealtimeTransport
+from tests.testing.phone_call import PhoneCall
 
 pytestmark = pytest.mark.virtual_time
 
-FRAME_MS = 20
-SPEECH = tone(FRAME_MS / 1000)
-SILENCE = bytes(len(SPEECH))
 
+class Call(PhoneCall):
+    """A caller, and an agent on the simulator."""
 
-class PhoneCall:
-    """A caller on a paced mock transport, an agent on the simulator, a room between them."""
-
-    def __init__(self, script: Script, **channel: object) -> None:
-        self.clock = VirtualClock()
-        self.simulator = OpenAISimulator(script, clock=self.clock)
-        self.transport = MockRealtimeTransport(lead_ms=200)
-        self.kit = RoomKit(clock=self.clock)
-        self.channel = RealtimeVoiceChannel(
-            "voice",
-            provider=OpenAIRealtimeProvider(api_key="sk-test", dial=self.simulator.dial),
-            transport=self.transport,
-            input_sample_rate=24_000,
-            **channel,  # type: ignore[arg-type]  # a test's shorthand for the channel's own keywords
-        )
-        self.kit.register_channel(self.channel)
-
-    async def __aenter__(self) -> PhoneCall:
-        self.session: VoiceSession = await self.channel.start_session("room-1", "caller")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.kit.close()
-
-    async def caller(self, *, speaks_ms: int = 0, listens_ms: int = 0) -> None:
-        """The microphone, live: 20 ms frames of speech, then of silence."""
-        for pcm, duration_ms in ((SPEECH, speaks_ms), (SILENCE, listens_ms)):
-            for _ in range(duration_ms // FRAME_MS):
-                if self.session.state is SessionState.ACTIVE:
-                    await self.transport.simulate_client_audio(self.session, pcm)
-                await asyncio.sleep(FRAME_MS / 1000)
-
-    async def words(self) -> list[tuple[str, str]]:
-        return [(str(e.metadata["role"]), e.text) for e in await self.kit.get_timeline("room-1")]
-
-    def heard_ms(self) -> float:
-        return sum(len(pcm) for _, pcm in self.transport.sent_audio) / 48
+    def __init__(self, script: Script, **channel: Any) -> None:
+        clock = VirtualClock()
+        self.simulator = OpenAISimulator(script, clock=clock)
+        super().__init__(OpenAIRealtimeProvider(api_key="sk-test", dial=self.simulator.dial), clock=clock, **channel)
 
 
 async def test_a_question_is_heard_answered_and_written_down() -> None:
     script = Script(hear("speech"), transcribe("are you open today"), say("Yes, until six.", seconds=1.5))
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=1_000, listens_ms=3_000)
 
         assert await call.words() == [("user", "are you open today"), ("assistant", "Yes, until six.")]
@@ -99,7 +63,7 @@ async def test_a_tool_is_called_and_its_result_spoken() -> None:
         expect_tool_result("order 12 is on its way"),
         say("It is on its way.", seconds=1),
     )
-    async with PhoneCall(script, tools=[Tool("order_status", handler=order_status)]) as call:
+    async with Call(script, tools=[Tool("order_status", handler=order_status)]) as call:
         await call.caller(speaks_ms=800, listens_ms=3_000)
 
         call.simulator.assert_done()
@@ -112,7 +76,7 @@ async def test_a_barge_in_truncates_at_the_millisecond_the_caller_heard() -> Non
         hear("speech"), transcribe("count"), say(words, seconds=10),
         expect("conversation.item.truncate"), hear("speech"), transcribe("stop"), say("Fine.", seconds=0.5),
     )  # fmt: skip
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=500, listens_ms=4_000)
         await call.caller(speaks_ms=500, listens_ms=3_000)
 
@@ -128,7 +92,7 @@ async def test_a_dropped_link_comes_back_with_the_conversation_and_loses_no_spee
         hear("speech"), transcribe("my name is Ada"), say("Hello Ada.", seconds=1), wait(2_000), drop(),
         hear("speech"), transcribe("what is my name"), say("Ada.", seconds=0.5),
     )  # fmt: skip
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.caller(speaks_ms=800, listens_ms=4_000)
         await call.caller(speaks_ms=800, listens_ms=3_000)
 
@@ -139,7 +103,7 @@ async def test_a_dropped_link_comes_back_with_the_conversation_and_loses_no_spee
 
 async def test_typed_text_is_answered_aloud_and_part_of_the_room() -> None:
     script = Script(hear("text"), say("We close at six.", seconds=1))
-    async with PhoneCall(script) as call:
+    async with Call(script) as call:
         await call.transport.simulate_client_text(call.session, "when do you close")
         await call.caller(listens_ms=2_000)
 
@@ -148,7 +112,7 @@ async def test_typed_text_is_answered_aloud_and_part_of_the_room() -> None:
 
 async def long_call(minutes: int) -> tuple[list[str], list[tuple[str, str]], float]:
     turns = Script(hear("speech"), transcribe("and then"), say("And then this happened.", seconds=6), loop())
-    call = PhoneCall(turns)
+    call = Call(turns)
     async with call:
         for _ in range(minutes * 6):  # ten seconds a turn
             await call.caller(speaks_ms=1_000, listens_ms=9_000)
@@ -178,7 +142,7 @@ async def test_with_held_answers_the_agent_answers_only_what_the_hooks_let_pass(
     script = Script(
         hear("speech"), transcribe("my secret is"), hear("speech"), transcribe("are you open"), say("Yes.", seconds=0.5)
     )  # fmt: skip
-    async with PhoneCall(script, hold_answers=True) as call:
+    async with Call(script, hold_answers=True) as call:
 
         @call.kit.hook(HookTrigger.ON_TRANSCRIPTION)
         async def police(event: TranscriptionEvent, ctx: object) -> HookResult:

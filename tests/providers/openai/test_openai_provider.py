@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
@@ -21,39 +19,15 @@ from roomkit.voice.realtime.provider_events import (
     Audio,
     LinkLost,
     LinkReady,
-    ProviderEvent,
     ResponseDone,
     ToolCall,
     Transcript,
 )
 from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
+from tests.testing.sinks import Sink
 
 KEY = "sk-test-0123456789"
-
-
-@dataclass
-class Sink:
-    """Keeps what it is told, and lets a test wait for a kind of event."""
-
-    events: list[ProviderEvent] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def on_event(self, event: ProviderEvent) -> None:
-        self.events.append(event)
-        self.came.set()
-
-    async def settled(self) -> None: ...
-
-    async def until(self, kind: type[ProviderEvent], count: int = 1) -> ProviderEvent:
-        async with asyncio.timeout(5):
-            while len(found := self.all(kind)) < count:
-                self.came.clear()
-                await self.came.wait()
-        return found[count - 1]
-
-    def all(self, kind: type[ProviderEvent]) -> list[ProviderEvent]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.fixture

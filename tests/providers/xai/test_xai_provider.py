@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +18,6 @@ from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.provider_events import (
     LinkLost,
     LinkReady,
-    ProviderEvent,
     ResponseDone,
     Resumable,
     ToolCall,
@@ -27,32 +25,9 @@ from roomkit.voice.realtime.provider_events import (
 )
 from roomkit.voice.realtime.providers.xai import XAIRealtimeProvider
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
+from tests.testing.sinks import Sink
 
 KEY = "xai-test-0123456789"
-
-
-@dataclass
-class Sink:
-    """Keeps what it is told, and lets a test wait for a kind of event."""
-
-    events: list[ProviderEvent] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def on_event(self, event: ProviderEvent) -> None:
-        self.events.append(event)
-        self.came.set()
-
-    async def settled(self) -> None: ...
-
-    async def until(self, kind: type[ProviderEvent], count: int = 1) -> Any:
-        async with asyncio.timeout(5):
-            while len(found := self.all(kind)) < count:
-                self.came.clear()
-                await self.came.wait()
-        return found[count - 1]
-
-    def all(self, kind: type[ProviderEvent]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.fixture
