@@ -21,7 +21,6 @@ from roomkit.voice.realtime.provider_events import (
     InputCommitted,
     Interrupted,
     LinkLost,
-    LinkReady,
     ProviderEvent,
     ProviderFault,
     ResponseDone,
@@ -94,6 +93,7 @@ class SessionEvents:
         self.media = Media(
             client,
             context.settings,
+            on_new_item=self.voice.audio_came,
             on_first=self.voice.audio_left,
             on_overflow=self._overflowed,
             on_input_level=self._observers.input_level,
@@ -210,11 +210,7 @@ class SessionEvents:
     # --- from the provider ----------------------------------------------------------------------------------------
 
     def from_provider(self, event: ProviderEvent) -> None:  # noqa: C901, PLR0912 -- one flat table of events is the clearest form
-        """One event, in wire order."""
-        if type(event) is Audio:
-            self.voice.audio_came()
-            self.media.output.feed(event)
-            return
+        """One event, in wire order. A link's audio need not take this way: `Serving` hands it to the output itself."""
         conversation, put = self.conversation, self._lane.put
         match event:
             case Transcript(role="user"):
@@ -251,7 +247,9 @@ class SessionEvents:
                 conversation.agent.times.add(event)
             case LinkLost():
                 self._on_provider_lost(event)
-            case LinkReady() | Audio():
+            case Audio():
+                self.media.output.feed(event)
+            case _:  # what a link says of itself is not the session's
                 pass
 
     def _speech_started(self, event: SpeechStarted) -> None:

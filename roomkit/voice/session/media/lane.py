@@ -51,6 +51,7 @@ class Media:
     """The two audio paths of one session.
 
     Args:
+        on_new_item: The first audio of an item came from the provider.
         on_first: The first piece of an item left for the client.
         on_overflow: The provider sent more audio ahead than is kept; the rest of it was dropped.
         on_input_level: Offered caller audio about 10 times a second.
@@ -62,6 +63,7 @@ class Media:
         client: TransportLink,
         settings: SessionSettings,
         *,
+        on_new_item: Callable[[], None],
         on_first: Callable[[PlayedItem], None],
         on_overflow: Callable[[], None],
         on_input_level: Callable[[bytes], None],
@@ -69,7 +71,14 @@ class Media:
     ) -> None:
         self.lead_ms = lead_ms = settings.lead_ms if client.lead_ms is None else client.lead_ms
         self.input = InputPath(client.input_rate_hz, on_input_level)
-        self.output = OutputPath(client, lead_ms, on_first=on_first, on_overflow=on_overflow, on_level=on_output_level)
+        self.output = OutputPath(
+            client,
+            lead_ms,
+            on_new_item=on_new_item,
+            on_first=on_first,
+            on_overflow=on_overflow,
+            on_level=on_output_level,
+        )
         self.in_flight: set[str] = set()
         self._input_stops: set[str] = set()
         self._provider: OpenLink | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,7 @@ class OutputPath:
 
     Args:
         lead_ms: Most audio the client may hold beyond its playback.
+        on_new_item: The first audio of an item came from the provider.
         on_first: The first piece of an item left for the client.
         on_overflow: Audio beyond `MAX_QUEUED_MS` was dropped (called once an epoch).
         on_level: Offered a piece of audio about every 100 ms of it.
@@ -61,6 +61,7 @@ class OutputPath:
         link: TransportLink,
         lead_ms: float,
         *,
+        on_new_item: Callable[[], None],
         on_first: Callable[[PlayedItem], None],
         on_overflow: Callable[[], None],
         on_level: Callable[[bytes], None],
@@ -70,10 +71,11 @@ class OutputPath:
         self._lead_ms = lead_ms
         self._lead = Lead(lead_ms)
         self._playback = Playback()
+        self._on_new_item = on_new_item
         self._on_first = on_first
         self._on_overflow = on_overflow
         self._on_level = on_level
-        self._queue: deque[Piece] = deque()
+        self._queue: list[Piece] = []  # an empty deque would take 760 bytes of every session
         self._queued_ms = 0.0
         self._alignment = Alignment()
         self._resampler: Resampler | None = None
@@ -158,20 +160,24 @@ class OutputPath:
 
     def feed(self, audio: Audio) -> None:
         """One piece from the provider's socket."""
-        self.received_bytes += len(audio.pcm)
-        if audio.response_id in self._dropped_responses or not self._is_open:
-            self._dropped.add(audio.item_id or audio.response_id, len(audio.pcm) * 500.0 / self._provider_rate_hz)
+        pcm, response_id, item_id = audio
+        self.received_bytes += len(pcm)
+        if response_id in self._dropped_responses or not self._is_open:
+            self._dropped.add(item_id or response_id, len(pcm) * 500.0 / self._provider_rate_hz)
             return
-        pcm = self._alignment.feed(audio.pcm)
+        if len(pcm) & 1 or self._alignment.held:
+            pcm = self._alignment.feed(pcm)
         if self._resampler is not None:
             pcm = self._resampler.feed(pcm)
         if not pcm:
             return
         duration_ms = len(pcm) * self._ms_per_byte
-        item = self._playback.received(audio.response_id, audio.item_id, duration_ms)
+        item = self._playback.received(response_id, item_id, duration_ms)
+        if item.received_ms == duration_ms:
+            self._on_new_item()
         if self.guard is not None and self.guard.keeps(pcm, duration_ms, item):
             return
-        now_ms = self._now_ms()
+        now_ms = self._loop.time() * 1000.0
         if (
             not self._queue
             and self._is_attached
@@ -212,7 +218,7 @@ class OutputPath:
                 wait_ms = max(delay_ms, min(BURST_MS, self._queued_ms))
                 self._pump_timer = self._loop.call_later(wait_ms / 1000.0, self._pump)
                 return
-            self._queue.popleft()
+            self._queue.pop(0)
             self._queued_ms -= duration_ms
             self._send(pcm, duration_ms, item, now_ms)
 
