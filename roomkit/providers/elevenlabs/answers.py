@@ -29,6 +29,7 @@ from roomkit.voice.realtime.provider_events import (
     ResponseStarted,
     ResponseStatus,
     Transcript,
+    tuple_of,
 )
 
 QUIET_PINGS: Final = 2
@@ -124,7 +125,7 @@ class Answers:
             return None
         answer.quiet_pings = 0
         answer.audio_ms += len(pcm) * self.ms_per_byte
-        return Audio(pcm, answer.id, answer.id)
+        return tuple_of(Audio, (pcm, answer.id, answer.id))
 
     def heard(self, pcm: bytes, event_id: int, chars: Timed) -> list[ProviderEvent]:
         """A chunk of the agent's voice came."""

@@ -22,7 +22,7 @@ _KEYS: Final = ('"audio_base_64":"', '"audio_base_64": "')
 _MAX_HEAD_CHARS: Final = 512
 """An alignment in front of the audio may be longer: then it is some other shape."""
 
-_TAIL: Final = re.compile(r'(?P<before>"[^{}\[\]]{0,200}"event_id": ?)\d{1,15}(?P<behind>[^\d]{0,200})')
+_TAIL: Final = re.compile(r'(?P<before>"[^{}\[\]]{0,200}"event_id": ?)(?P<number>[0-9]{1,15})(?P<behind>[^\d]{1,200})')
 
 NO_ID: Final = -1
 
@@ -57,32 +57,30 @@ class AudioReader:
     """Reads audio events, remembering the shape of the last one without an alignment."""
 
     def __init__(self) -> None:
-        self._head = self._tail = self._before = self._behind = "nothing read yet"
+        self._head = self._before = self._behind = "nothing read yet"
         self._audio_from = self._tail_chars = 0
-        self._number_end = -1
+        self._number_from = self._number_end = -1
+        self._number = ""
         self._event_id = NO_ID
 
     def read(self, message: str) -> Chunk | None:
         """The chunk in ``message``; ``None``: it is something else, or of another shape."""
+        end = len(message) - self._tail_chars
         try:
-            if message.startswith(self._head):
-                if message.endswith(self._tail):
-                    coded = message[self._audio_from : -self._tail_chars]
-                    return decode_base64(coded), self._event_id, NO_CHARS
-                if message.endswith(self._behind) and message[self._number_end - 1].isdecimal():
-                    return self._read_number(message)
+            if message.startswith(self._head) and message.startswith(self._before, end) and self._takes_number(message):
+                return decode_base64(message[self._audio_from : end]), self._event_id, NO_CHARS
             return self._learn(message)
         except ValueError:  # an escape in the audio, or JSON that only looked like it
             return None
 
-    def _read_number(self, message: str) -> Chunk | None:
-        """Of the known shape, but with another number."""
-        number_at = message.rfind(self._before, -16 - len(self._before) - len(self._behind))
-        number = message[number_at + len(self._before) : self._number_end]
-        if number_at < 0 or not (number.isdecimal() and number.isascii()):
-            return self._learn(message)
-        self._remember(message[number_at:], int(number))
-        return decode_base64(message[self._audio_from : number_at]), self._event_id, NO_CHARS
+    def _takes_number(self, message: str) -> bool:
+        """Whether what is behind the audio is as it was but for the number, which is remembered."""
+        number = message[self._number_from : self._number_end]
+        if number != self._number:
+            if not (number.isdecimal() and number.isascii() and number[0] != "0"):
+                return False
+            self._number, self._event_id = number, int(number)
+        return message.endswith(self._behind)
 
     def _learn(self, message: str) -> Chunk | None:
         for key in _KEYS:
@@ -99,11 +97,10 @@ class AudioReader:
         if body.get("audio_base_64") != "":
             return None
         event_id = id_of(body)
-        if not body.get("alignment") and (usual := _TAIL.fullmatch(message, end)) is not None:
+        usual = None if body.get("alignment") else _TAIL.fullmatch(message, end)
+        if usual is not None and usual["number"] == str(event_id):  # not one of two numbers
             self._head, self._before, self._behind = message[:begin], usual["before"], usual["behind"]
-            self._audio_from, self._number_end = begin, -len(self._behind)
-            self._remember(message[end:], event_id)
+            self._audio_from, self._tail_chars = begin, len(message) - end
+            self._number_from, self._number_end = (at - len(message) for at in usual.span("number"))
+            self._number, self._event_id = usual["number"], event_id
         return decode_base64(message[begin:end]), event_id, timed_chars(object_of(body, "alignment"))
-
-    def _remember(self, tail: str, event_id: int) -> None:
-        self._tail, self._tail_chars, self._event_id = tail, len(tail), event_id

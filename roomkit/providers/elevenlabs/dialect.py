@@ -41,7 +41,7 @@ from roomkit.voice.realtime.commands import (
     UpdateSession,
 )
 from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
-from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault
+from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault, tuple_of
 from roomkit.voice.wires.port import WireMessage
 
 PAUSE_SILENCE_MS: Final = 1_000
@@ -121,7 +121,7 @@ class ElevenLabsDialect:
             pcm = self._whole_samples(pcm)
         if chars[0] or not (audio := self._answers.more_of_it(pcm, event_id)):
             return meaning(*self._answers.heard(pcm, event_id, chars)) if pcm or chars[0] else NOTHING
-        return Decoded((audio,))
+        return tuple_of(Decoded, ((audio,), ()))
 
     def _audio(self, event: Json) -> Decoded:
         try:

@@ -58,6 +58,7 @@ from roomkit.voice.realtime.provider_events import (
     Resumable,
     Role,
     ToolCallCancelled,
+    tuple_of,
 )
 from roomkit.voice.wires.port import WireMessage
 
@@ -187,7 +188,7 @@ class GeminiDialect:
         """See `Dialect.decode`."""
         if isinstance(message, bytes) and (pcm := self._chunks.read(message)) is not None:
             if self._turns.current_id and not (self._aligner.has_rest or len(pcm) & 1):
-                return Decoded((Audio(pcm, self._turns.current_id),))
+                return tuple_of(Decoded, ((tuple_of(Audio, (pcm, self._turns.current_id, "")),), ()))
             return Decoded(tuple(self._heard(pcm)))
         event = parse(message)
         if usage := object_of(event, "usageMetadata"):

@@ -15,7 +15,7 @@ from typing import Final
 from roomkit._extras import installed
 from roomkit.errors import WireError
 from roomkit.providers.shared.objects import Json, text_of
-from roomkit.voice.realtime.provider_events import Audio
+from roomkit.voice.realtime.provider_events import Audio, tuple_of
 
 AUDIO_DELTA_TYPES: Final = ("response.output_audio.delta", "response.audio.delta")
 """Today's name, then the one of the beta that compatible servers still speak."""
@@ -62,9 +62,6 @@ _TAIL: Final = re.compile(
 )
 """What xAI writes behind the audio: plain values, no key that is read here, and a clock that differs each time."""
 
-_tuple: Final = tuple.__new__
-"""Half the time of the named tuple's own constructor, which runs as Python."""
-
 
 class DeltaReader:
     """Reads audio deltas of the usual shape, remembering the last: within an item little but the audio changes."""
@@ -96,7 +93,7 @@ class DeltaReader:
             pcm = decode_base64(message[self._audio_start : end])
         except ValueError:  # an escape, or a key of OpenAI's behind the audio
             return None
-        return _tuple(Audio, (pcm, self._response_id, self._item_id))
+        return tuple_of(Audio, (pcm, self._response_id, self._item_id))
 
     def _learn_tail(self, message: str) -> int:
         """Where the audio ends; -1 where what follows is not the usual."""

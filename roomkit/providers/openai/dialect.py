@@ -46,6 +46,7 @@ from roomkit.voice.realtime.provider_events import (
     ResponseDone,
     ResponseStarted,
     TranscriptFailed,
+    tuple_of,
 )
 from roomkit.voice.wires.port import WireMessage
 
@@ -128,7 +129,7 @@ class OpenAIDialect:
         """See `Dialect.decode`."""
         if isinstance(message, str) and (audio := self._deltas.read(message)) is not None:
             if not self._aligner.has_rest and not len(audio.pcm) & 1:
-                return Decoded((audio,))
+                return tuple_of(Decoded, ((audio,), ()))
             return self._heard(audio)
         event = parse(message)
         kind = text_of(event, "type")

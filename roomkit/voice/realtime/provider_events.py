@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Role = Literal["user", "assistant", "system"]
 
@@ -40,6 +40,10 @@ class Audio(NamedTuple):
     pcm: bytes
     response_id: str
     item_id: str = ""
+
+
+tuple_of: Final = tuple.__new__
+"""A named tuple from its class and all its fields, in half the time of its own constructor, which runs as Python."""
 
 
 @dataclass(frozen=True, slots=True)
