@@ -1,6 +1,7 @@
 """`roomkit simulate`: a provider's server on a port of this machine, for any client to talk to without a key.
 
-One subcommand a vendor. What the servers do is `roomkit.testing.simulators`; here are only options and printing.
+One subcommand a vendor. What the servers do is `roomkit.testing.simulators`; here are only options and printing. Live,
+the agent is the local provider's shop, its engines loaded before anyone is told to dial.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def simulate() -> None:
 Options = Callable[[Callable[..., None]], Callable[..., None]]
 _OPTIONS: tuple[Options, ...] = (
     click.option("--log", "is_logging", is_flag=True, help="Print each event, both ways; audio as counts."),
+    click.option("--live", "is_live", is_flag=True, help="A real agent listens and answers, on this machine alone."),
     click.option("--script", "script_path", type=click.Path(path_type=Path), help="A .json or .toml file of steps."),
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65_535), help="0: any free port."),
@@ -86,13 +88,37 @@ def simulate_xai(**options: Any) -> None:
 @_with_options
 def simulate_elevenlabs(**options: Any) -> None:
     """An agent of ElevenLabs. Each caller gets the script from its beginning; without one, canned answers."""
+    from functools import partial
+
+    from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
     from roomkit.testing.simulators.elevenlabs.server import ElevenLabsSimulator
 
     def hints(server: Serving) -> Iterator[str]:
         yield f"ElevenLabs agents simulator: {server.url}?agent_id=any"
         yield f'ElevenLabs SDK: ElevenLabs(api_key="xi-any", base_url="{server.base_url}")'
 
-    _run(ElevenLabsSimulator, hints, **options)
+    agent = SimulatedAgent(first_message="Hello, this is the shop. How can I help you?") if options["is_live"] else None
+    _run(partial(ElevenLabsSimulator, agent=agent), hints, **options)
+
+
+def _playing(script_path: Path | None, *, is_live: bool) -> dict[str, Any]:
+    """What a simulator is made with.
+
+    Raises:
+        ConfigError: The script cannot be read.
+        MissingExtraError: Live, and the local voice stack is not installed.
+    """
+    if is_live:
+        from roomkit.providers.local.realtime import LocalRealtimeProvider
+
+        return {"live": LocalRealtimeProvider()}
+    from roomkit.testing.simulators.script import Script
+
+    def script() -> Script:
+        return Script.load(script_path) if script_path else Script()
+
+    script()  # one that cannot be read is reported before anyone dials
+    return {"script": script}
 
 
 def _run(
@@ -103,21 +129,22 @@ def _run(
     host: str,
     script_path: Path | None,
     is_logging: bool,
+    is_live: bool,
 ) -> None:
-    from roomkit.testing.simulators.script import Script
-
-    def script() -> Script:
-        return Script.load(script_path) if script_path else Script()
+    if is_live and script_path is not None:
+        raise click.UsageError("--live and --script: an agent that is live follows no script")
 
     async def serve() -> None:
-        async with simulator(script, on_log=click.echo if is_logging else None).serve(host=host, port=port) as server:
+        playing = _playing(script_path, is_live=is_live)
+        async with simulator(**playing, on_log=click.echo if is_logging else None).serve(
+            host=host, port=port
+        ) as server:
             for hint in hints(server):
                 click.echo(hint)
             click.echo("Stop with Ctrl-C.")
             await asyncio.Event().wait()
 
     try:
-        script()  # a script that cannot be read is reported before anyone dials
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve())
     except (RoomKitError, OSError) as problem:
