@@ -1,6 +1,6 @@
 """The parts on their own, through mocks and by value: ``python -m bench.parts`` prints rows for the table.
 
-A row is what it measures with its unit, our figure, and where there is one, the figure of the relays' straight code.
+A row is what it measures with its unit, our figure, and where there is one, that of straight code for the same.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import numpy as np
 import uvloop
 
-from bench import rooms
-from bench.frames import FRAME_BYTES, audio_delta, delta_head
+from bench import codecs, rooms
+from bench.frames import FRAME_BYTES
 from bench.process import SERVER_CORE
-from bench.relays import append_message, client_message
 from bench.table import Part
-from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.voice.audio.level import level
 from roomkit.voice.audio.resample import Resampler
-from roomkit.voice.realtime.commands import SendAudio
 
 FRAME = bytes(range(240)) * (FRAME_BYTES // 240)
 RATES = [
@@ -41,18 +38,6 @@ def microseconds(call: Callable[[], object], *, times: int = 1_000) -> float:
             call()
         rounds.append((time.perf_counter() - began) / times * 1e6)
     return statistics.median(rounds)
-
-
-def codec() -> Iterator[Part]:
-    """Our dialect beside what the relays do: JSON of the standard library, base64 of pybase64."""
-    dialect = OpenAIDialect()
-    delta = audio_delta(delta_head("resp_1", "item_1"), 1).decode()
-    decoded, encoded = (
-        microseconds(lambda: dialect.decode(delta)),
-        microseconds(lambda: dialect.encode(SendAudio(FRAME))),
-    )
-    yield "delta to audio, us", decoded, microseconds(lambda: client_message(delta))
-    yield "audio to append, us", encoded, microseconds(lambda: append_message(FRAME))
 
 
 def audio() -> Iterator[Part]:
@@ -82,7 +67,7 @@ def main() -> None:
     os.sched_setaffinity(0, {SERVER_CORE})
     for part in (rooms.frames, rooms.rooms, rooms.sessions):
         uvloop.run(_print_all(part()))
-    for values in (codec, audio):
+    for values in (codecs.rows, audio):
         for row in values():
             _print(row)
 

@@ -108,3 +108,18 @@ def test_the_short_cut_past_json_reads_what_json_would_read() -> None:
         assert chunk == chunk_of(json.loads(message)["audio_event"])
 
     assert read_count > 1_000
+
+
+@pytest.mark.parametrize("number", ["12", "007", "٣", "1_0", "-3", "+4", "", "0", "5.0", "1e3", '"6"', "9,"])
+def test_a_number_is_read_as_json_reads_it_or_not_at_all(number: str) -> None:
+    shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s}}'
+    reader = AudioReader()
+    assert reader.read(shape % "41") == (b"\0\0\0", 41, ("", ()))
+
+    chunk = reader.read(shape % number)
+
+    try:
+        expected = chunk_of(json.loads(shape % number)["audio_event"])
+    except ValueError:
+        expected = None
+    assert chunk == expected
