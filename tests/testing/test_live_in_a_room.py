@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from roomkit.clock import SYSTEM_CLOCK
-from roomkit.providers.elevenlabs.config import ElevenLabsRealtimeConfig
 from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
 from roomkit.providers.gemini.realtime import GeminiLiveProvider
 from roomkit.providers.local.realtime import LocalRealtimeProvider
@@ -45,7 +44,7 @@ VENDORS: dict[str, tuple[Callable[[LocalRealtimeProvider], Any], Dialled]] = {
     ),
     "elevenlabs": (
         lambda live: ElevenLabsSimulator(agent=AGENT, live=live),
-        lambda url: ElevenLabsRealtimeProvider(ElevenLabsRealtimeConfig(agent_id="a", base_url=url)),
+        lambda url: ElevenLabsRealtimeProvider(agent_id="a", base_url=url),
     ),
 }
 
