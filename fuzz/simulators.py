@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fuzz.steps import OURS, as_message, steps_of
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
@@ -15,9 +16,7 @@ from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
 from roomkit.testing.simulators.gemini.server import write as write_gemini
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.live import Output
 from roomkit.testing.simulators.openai.director import OpenAIDirector, Stage
-from roomkit.testing.simulators.openai.reading import read
 from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS as OPENAI_EVENTS
 from roomkit.testing.simulators.script import Script
@@ -89,8 +88,8 @@ def _xai() -> Peer:
 
 
 def _directed(session: Stage, events: Mapping[str, Any]) -> Peer:
-    director = OpenAIDirector(session, _script(), 0.0)
-    return Peer(lambda message, now_ms: director.receive(read(message, events), now_ms), director.wake, director.take)
+    director = OpenAIDirector(session, _script(), 0.0, events)
+    return Peer(director.receive, director.wake, director.take)
 
 
 def _gemini() -> Peer:

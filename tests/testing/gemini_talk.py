@@ -9,10 +9,10 @@ from typing import Any
 
 from google.genai import types
 
+from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.gemini.handles import Handles
 from roomkit.testing.simulators.gemini.reading import read
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.live import Close
 from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.sound import tone
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomkit.testing.simulators.live import Close
+from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.openai.reading import read
 from roomkit.testing.simulators.sound import tone
 from tests.testing.openai_talk import Talk, answered_item, b64, types

@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.elevenlabs.reading import read
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
 from roomkit.testing.simulators.elevenlabs.speaking import Spoken
 from roomkit.testing.simulators.elevenlabs.tables import AUDIO
-from roomkit.testing.simulators.live import Output
 from roomkit.testing.simulators.script import Script, differences
 from roomkit.testing.simulators.steps import (
     CallTool,

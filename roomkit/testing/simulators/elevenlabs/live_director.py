@@ -12,11 +12,11 @@ from typing import Any
 
 from roomkit.clock import Clock
 from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.elevenlabs.agent import filled
 from roomkit.testing.simulators.elevenlabs.reading import read
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
 from roomkit.testing.simulators.elevenlabs.sound import coded, decoded, rate_of
-from roomkit.testing.simulators.live import Output
 from roomkit.testing.simulators.live_agents import LiveAgents
 from roomkit.voice.audio.pcm import Alignment
 
@@ -50,7 +50,7 @@ class ElevenLabsLiveDirector:
         return self.session.due_ms
 
     def attach(self, flush: Callable[[], None]) -> None:
-        """See `roomkit.testing.simulators.live.Director`."""
+        """See `roomkit.testing.simulators.connection.Director`."""
         self._flush = flush
 
     def receive(self, message: str | bytes, now_ms: float) -> Mapping[str, Any]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
 from roomkit.testing.simulators.elevenlabs.live_director import ElevenLabsLiveDirector
 from roomkit.testing.simulators.elevenlabs.reading import audio_bytes
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
-from roomkit.testing.simulators.live import Close, Connection, Director, HangUp, Send, Socket
 from roomkit.testing.simulators.live_agents import agents_of
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record

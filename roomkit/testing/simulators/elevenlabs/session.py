@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent, filled
 from roomkit.testing.simulators.elevenlabs.reading import Reading
 from roomkit.testing.simulators.elevenlabs.sound import FRAME_MS, Ear, Listener, bytes_per_ms
@@ -25,7 +26,6 @@ from roomkit.testing.simulators.elevenlabs.tables import (
     SCALAR,
     paths_of,
 )
-from roomkit.testing.simulators.live import Close, Output
 from roomkit.testing.simulators.steps import Turn
 
 ERROR_CODES: Final = {"invalid_message": 1002, "missing_fields": 1002, "llm_error": 1011}

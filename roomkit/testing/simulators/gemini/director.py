@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.gemini.reading import Json, read
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.live import Output
 from roomkit.testing.simulators.openai.response import Call, Speech, words_of
 from roomkit.testing.simulators.script import Script, differences
 from roomkit.testing.simulators.steps import (

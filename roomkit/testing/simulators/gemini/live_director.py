@@ -12,9 +12,9 @@ from typing import Any
 
 from roomkit.clock import Clock
 from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.gemini.reading import Json, read
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.live import Output
 from roomkit.testing.simulators.live_agents import LiveAgents
 from roomkit.testing.simulators.openai.response import Call, words_of
 from roomkit.testing.simulators.sound import PCM_RATE_HZ
@@ -47,7 +47,7 @@ class GeminiLiveDirector:
         return self.session.due_ms
 
     def attach(self, flush: Callable[[], None]) -> None:
-        """See `roomkit.testing.simulators.live.Director`."""
+        """See `roomkit.testing.simulators.connection.Director`."""
         self._flush = flush
 
     def receive(self, message: str | bytes, now_ms: float) -> Json:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
 from roomkit.testing.simulators.gemini.answers import audio_message
 from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
 from roomkit.testing.simulators.gemini.live_director import GeminiLiveDirector
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.live import Close, Connection, Director, HangUp, Send, Socket
 from roomkit.testing.simulators.live_agents import agents_of
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.gemini.answers import Answers
 from roomkit.testing.simulators.gemini.handles import Handles, Saved
 from roomkit.testing.simulators.gemini.hearing import Hearing, Listener, Piece
 from roomkit.testing.simulators.gemini.reading import Json, Reading
 from roomkit.testing.simulators.gemini.settings import Refused, Settings
-from roomkit.testing.simulators.live import Close, Output
 from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.steps import Turn
 

@@ -13,10 +13,12 @@ from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event
-from roomkit.testing.simulators.openai.reading import Reading
+from roomkit.testing.simulators.openai.reading import Reading, read
 from roomkit.testing.simulators.openai.response import Call, Speech, words_of
+from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.session import Heard, Output
+from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 from roomkit.testing.simulators.script import Script, differences
 from roomkit.testing.simulators.steps import (
     CallTool,
@@ -67,9 +69,12 @@ class Stage(Protocol):
 class OpenAIDirector:
     """Makes ``session`` play ``script``, from where the script stands."""
 
-    def __init__(self, session: Stage, script: Script, now_ms: float) -> None:
+    def __init__(
+        self, session: Stage, script: Script, now_ms: float, events: Mapping[str, Rules] = CLIENT_EVENTS
+    ) -> None:
         self.session = session
         self.script = script
+        self._events = events
         self._unclaimed: deque[Event] = deque(maxlen=UNCLAIMED_EVENTS)
         self._last_audio_item_id = ""
         self._typed_words = ""
@@ -79,6 +84,11 @@ class OpenAIDirector:
         self._play()
 
     @property
+    def id(self) -> str:
+        """The session's."""
+        return self.session.id
+
+    @property
     def due_ms(self) -> float | None:
         """Loop time at which `wake` has something to do."""
         times_ms = [self.session.due_ms, self._waiting_until_ms]
@@ -86,8 +96,9 @@ class OpenAIDirector:
             times_ms.append(self._silent_until_ms)
         return min((one for one in times_ms if one is not None), default=None)
 
-    def receive(self, reading: Reading, now_ms: float) -> None:
-        """Handle one message of the client."""
+    def receive(self, message: str | bytes, now_ms: float) -> Event:
+        """See `roomkit.testing.simulators.connection.Director`."""
+        reading = read(message, self._events)
         self._now_ms = now_ms
         is_accepted = self.session.receive(reading)
         is_audio = reading.event.get("type") == "input_audio_buffer.append"
@@ -95,6 +106,7 @@ class OpenAIDirector:
             self._unclaimed.append(reading.event)
         if not is_audio or self.session.heard:
             self._play()
+        return reading.event
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""

@@ -6,6 +6,7 @@ with a `VirtualClock` two runs in memory give the same log.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from http import HTTPStatus
 from typing import Final
 
 from roomkit.clock import Clock
-from roomkit.testing.simulators.live import Close, HangUp, Send, Socket
-from roomkit.testing.simulators.openai.connection import Connection, Dialled, Director
+from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
+from roomkit.testing.simulators.openai.dialled import Dialled
 from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.memory import memory_pair
@@ -146,6 +147,8 @@ class Door:
 
     def _open(self, dialled: Dialled, send: Send, hang_up: HangUp) -> Connection:
         director = self._begin(dialled, self._clock.now_ms())
-        connection = Connection(director, self._record, self._clock, send, hang_up, self._manners.events)
+        connection = Connection(
+            director, self._record, self._clock, send, hang_up, write=json.dumps, as_logged=lambda event: event
+        )
         connection.flush()
         return connection

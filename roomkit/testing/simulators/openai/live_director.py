@@ -11,10 +11,12 @@ from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
 from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.testing.simulators.openai.conversation import Event
 from roomkit.testing.simulators.openai.director import Stage, transcription
 from roomkit.testing.simulators.openai.ear import Listener
-from roomkit.testing.simulators.openai.reading import Reading
+from roomkit.testing.simulators.openai.reading import read
 from roomkit.testing.simulators.openai.response import Call, Response
+from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.session import Output
 from roomkit.testing.simulators.sound import coded, decoded, rate_of
@@ -39,8 +41,9 @@ class LiveStage(Stage, Protocol):
 class OpenAILiveDirector:
     """Lets an agent speak through ``session``."""
 
-    def __init__(self, session: LiveStage, agents: LiveAgents) -> None:
+    def __init__(self, session: LiveStage, agents: LiveAgents, events: Mapping[str, Rules]) -> None:
         self.session = session
+        self._events = events
         self._agent = agents.begin(self._on_told)
         self._speaking: Response | None = None
         self._flush: Callable[[], None] = _nothing
@@ -48,20 +51,27 @@ class OpenAILiveDirector:
         session.listener = self
 
     @property
+    def id(self) -> str:
+        """The session's."""
+        return self.session.id
+
+    @property
     def due_ms(self) -> float | None:
         """Loop time at which `wake` has something to do."""
         return self.session.due_ms
 
     def attach(self, flush: Callable[[], None]) -> None:
-        """See `roomkit.testing.simulators.live.Director`."""
+        """See `roomkit.testing.simulators.connection.Director`."""
         self._flush = flush
 
-    def receive(self, reading: Reading, now_ms: float) -> None:
-        """Handle one message of the client."""
+    def receive(self, message: str | bytes, now_ms: float) -> Event:
+        """See `roomkit.testing.simulators.connection.Director`."""
+        reading = read(message, self._events)
         if self.session.receive(reading):
             self._follow(reading.event)
         self.session.heard.clear()
         self._tend()
+        return reading.event
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""

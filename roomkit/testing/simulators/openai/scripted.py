@@ -13,7 +13,7 @@ from typing import Any
 
 from roomkit.clock import Clock
 from roomkit.testing.simulators.live_agents import agents_of
-from roomkit.testing.simulators.openai.connection import Dialled, audio_bytes
+from roomkit.testing.simulators.openai.dialled import Dialled, audio_bytes
 from roomkit.testing.simulators.openai.director import OpenAIDirector
 from roomkit.testing.simulators.openai.door import Door, Manners, Refusal, Serving
 from roomkit.testing.simulators.openai.live_director import LiveStage, OpenAILiveDirector
@@ -49,6 +49,7 @@ class ScriptedServer(ABC):
         self._agents = agents_of(live, script, clock)
         self._make_script = _maker(script)
         self._clock = clock
+        self._events = manners.events
         self._record = Record(audio_bytes, on_log)
         self._door = Door(self._refusal, self._begin, manners=manners, record=self._record, clock=clock)
         self.scripts: list[Script] = []
@@ -102,11 +103,11 @@ class ScriptedServer(ABC):
     def _begin(self, dialled: Dialled, now_ms: float) -> OpenAIDirector | OpenAILiveDirector:
         session = self._session(dialled, now_ms)
         if self._agents is not None and not session.is_over:
-            return OpenAILiveDirector(session, self._agents)
+            return OpenAILiveDirector(session, self._agents, self._events)
         script = self._make_script()
         if script not in self.scripts:
             self.scripts.append(script)
-        return OpenAIDirector(session, script, now_ms)
+        return OpenAIDirector(session, script, now_ms, self._events)
 
 
 def _maker(script: Script | Callable[[], Script] | None) -> Callable[[], Script]:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
-from roomkit.testing.simulators.live import Close
-from roomkit.testing.simulators.openai.connection import Dialled
+from roomkit.testing.simulators.connection import Close
+from roomkit.testing.simulators.openai.dialled import Dialled
 from roomkit.testing.simulators.openai.door import Manners
 from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.scripted import ScriptedServer

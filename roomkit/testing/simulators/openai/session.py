@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from roomkit.testing.simulators.live import Close
+from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event, Item, Refused
 from roomkit.testing.simulators.openai.defaults import default_session, default_turn_detection

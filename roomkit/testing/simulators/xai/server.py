@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
-from roomkit.testing.simulators.openai.connection import Dialled
+from roomkit.testing.simulators.openai.dialled import Dialled
 from roomkit.testing.simulators.openai.door import Manners, Refusal
 from roomkit.testing.simulators.openai.scripted import ScriptedServer
 from roomkit.testing.simulators.script import Script

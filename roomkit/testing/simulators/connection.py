@@ -7,7 +7,7 @@ the vendor's director's: a pure object told messages and times.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,7 +54,7 @@ class Director(Protocol):
     def attach(self, flush: Callable[[], None]) -> None:
         """Learn how to have sent what is ready when no message and no timer is the cause."""
 
-    def take(self) -> list[Output]:
+    def take(self) -> Sequence[Output]:
         """What is to be sent; empties it."""
 
     def gone(self) -> None:
