@@ -1,7 +1,6 @@
 """One scripted call that is struck in a phase and has to go on: the conversation, and what must be true of it after.
 
-The same for every vendor: a question, a tool, an answer, a question, a long answer that the caller interrupts, a last
-answer. `MatrixCall.assert_*` is the one assertion set of the matrix.
+The same for every vendor (`conversation`). `MatrixCall.assert_*` is the one assertion set of the matrix.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import gc
 import json
 import weakref
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from typing import Any
 
 from roomkit._aio import Supervisor
@@ -22,50 +20,26 @@ from roomkit.models.enums import HookTrigger
 from roomkit.models.session import LinkState, SessionState, VoiceSession
 from roomkit.models.tool_call import Tool
 from roomkit.models.voice import ErrorEvent
-from roomkit.testing import Script, VirtualClock, call_tool, hear, say, transcribe
+from roomkit.testing import VirtualClock
 from roomkit.voice.realtime.mock import MockRealtimeTransport
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.engine import Session
+from tests.matrix.conversation import (
+    ANSWER,
+    COUNT,
+    IN_A_HANDOFF,
+    LAST,
+    QUESTION,
+    RESULT,
+    STOP,
+    TOOL_S,
+    Phase,
+    Words,
+    script,
+)
 from tests.matrix.speech import FRAME_MS, frame, numbers_in
 from tests.matrix.vendors import Simulator, Vendor
 from tests.matrix.wires import Fault, FaultyWire, Line
-
-QUESTION, ANSWER = "where is my order", "It is on its way to you and comes on Friday."
-COUNT, COUNTING = "count to ten", "one two three four five six seven eight nine ten"
-STOP, LAST = "stop", "As you like."
-RESULT = "parcel-7731 leaves today"
-TOOL_S = 0.4
-
-Words = list[tuple[str, str]]
-WHOLE: Words = [
-    ("user", QUESTION), ("assistant", ANSWER), ("user", COUNT), ("assistant", COUNTING), ("user", STOP),
-    ("assistant", LAST),
-]  # fmt: skip
-
-
-class Phase(StrEnum):
-    """Where in the call it strikes."""
-
-    CONNECT = "at connect"
-    CALLER = "during caller speech"
-    AGENT = "during agent speech"
-    TOOL = "during a tool call"
-    HANDOFF_OLD = "during handoff, the old link"
-    HANDOFF_NEW = "during handoff, the new link's dial"
-    HANDOFF_WAITING = "during handoff, the new link standing by"
-
-
-IN_A_HANDOFF = frozenset({Phase.HANDOFF_OLD, Phase.HANDOFF_NEW, Phase.HANDOFF_WAITING})
-
-
-def script() -> Script:
-    """The vendors' part; it belongs to no vendor, and goes on with whoever dials next."""
-    return Script(
-        hear("speech"), transcribe(QUESTION), call_tool("order", {"number": 12}),
-        say(ANSWER, seconds=3, pace="realtime"),
-        hear("speech"), transcribe(COUNT), say(COUNTING, seconds=10),
-        hear("speech"), transcribe(STOP), say(LAST, seconds=1),
-    )  # fmt: skip
 
 
 class CallOver(Exception):  # noqa: N818 -- no error: some faults end the call

@@ -9,7 +9,8 @@ import pytest
 from roomkit.errors import ProviderRefusedError
 from roomkit.models.session import EndReason
 from roomkit.voice.realtime.wire import HANDSHAKE_TIMEOUT_S
-from tests.matrix.call import ANSWER, COUNTING, IN_A_HANDOFF, WHOLE, CallOver, MatrixCall, Phase
+from tests.matrix.call import CallOver, MatrixCall
+from tests.matrix.conversation import ANSWER, COUNTING, IN_A_HANDOFF, WHOLE, Phase
 from tests.matrix.vendors import SECONDARY, VENDORS
 from tests.matrix.wires import KEEP_ALIVE_S, Fault
 

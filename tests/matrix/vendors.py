@@ -43,7 +43,6 @@ class Vendor:
         audio_at: Where the caller's audio is in a message.
         auth: How it ends a call over its key.
         limit: How it ends a call over its age.
-        renews: Whether a call that reached the vendor's limit may be taken up by another link.
     """
 
     name: str
@@ -53,7 +52,6 @@ class Vendor:
     audio_at: tuple[str, ...]
     auth: Goodbye
     limit: Goodbye
-    renews: bool = True
 
     def line(self, simulator: Simulator) -> Line:
         """A way to it that can be broken."""
@@ -108,7 +106,7 @@ ELEVENLABS = Vendor(
     "elevenlabs",
     16_000,
     lambda script, clock: ElevenLabsSimulator(script, clock=clock),
-    lambda dial: ElevenLabsRealtimeProvider(api_key="xi-test", agent_id="agent_1", dial=dial),
+    lambda dial: ElevenLabsRealtimeProvider(api_key="xi-test", agent_id="agent_1", max_duration_s=600, dial=dial),
     ("user_audio_chunk",),
     auth=Goodbye(1008, "the key was revoked"),
     limit=Goodbye(
@@ -118,7 +116,6 @@ ELEVENLABS = Vendor(
             {"type": "error", "error_event": {"code": 1000, "error_type": "max_duration_exceeded", "message": "over"}}
         ),
     ),
-    renews=False,
 )
 
 VENDORS = {vendor.name: vendor for vendor in (OPENAI, GEMINI, XAI, ELEVENLABS)}

@@ -6,7 +6,7 @@ import os
 from typing import Final
 from urllib.parse import SplitResult
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from roomkit.errors import ConfigError
 from roomkit.providers.shared.address import socket_address, with_query
@@ -33,6 +33,8 @@ class ElevenLabsRealtimeConfig(BaseModel):
             ``ws(s)://`` or ``http(s)://``, with or without ``/v1/convai/conversation``.
         environment: Which environment of the agent; the vendor's default is ``production``.
         branch_id: Which branch of the agent.
+        max_duration_s: How long the agent's owner lets a conversation last, on the vendor's dashboard. Calls are then
+            moved to a new conversation before. Default: not known, and a call ends when the vendor ends it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +45,7 @@ class ElevenLabsRealtimeConfig(BaseModel):
     base_url: str | None = None
     environment: str | None = None
     branch_id: str | None = None
+    max_duration_s: int | None = Field(None, ge=10)
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -59,6 +60,8 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
         base_url: A regional endpoint, or another server of this protocol.
         environment: Which environment of the agent.
         branch_id: Which branch of the agent.
+        max_duration_s: The longest conversation its owner allows: a call moves to a new one before. Default: the
+            vendor's limit ends the call.
         dial: Opens the socket; default: the fastest adapter installed.
         sign: Gets the signed URL; default: by HTTPS.
         handshake_timeout_s: How long a link may take to come up.
@@ -74,6 +77,7 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
         base_url: str | None = None,
         environment: str | None = None,
         branch_id: str | None = None,
+        max_duration_s: int | None = None,
         dial: Dialler | None = None,
         sign: SignUrl = fetch_signed_url,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
@@ -85,7 +89,10 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
             base_url=base_url,
             environment=environment,
             branch_id=branch_id,
+            max_duration_s=max_duration_s,
         )
+        duration_s = self._config.max_duration_s
+        self._profile = replace(ELEVENLABS_PROFILE, max_session_ms=None if duration_s is None else duration_s * 1000)
         self._dial = dial
         self._sign = sign
         self._handshake_timeout_s = handshake_timeout_s
@@ -94,7 +101,7 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
     @property
     def profile(self) -> Profile:
         """See `RealtimeVoiceProvider.profile`."""
-        return ELEVENLABS_PROFILE
+        return self._profile
 
     @property
     def config(self) -> ElevenLabsRealtimeConfig:
