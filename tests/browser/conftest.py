@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 ]
+ALLOWING_MICROPHONE, ALLOWING_SOUND = FLAGS[-2:]
 
 Launch = Callable[..., Browser]
 
@@ -34,12 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def launch(chromium: str) -> Iterator[Launch]:
-    """Starts a Chromium; ``microphone`` is a WAV file that its fake microphone plays once."""
+    """Starts a Chromium; ``microphone`` is a WAV file that its fake microphone plays once.
+
+    ``without`` are flags it is to do without: those that allow everything, where a page has to ask.
+    """
     started: list[Browser] = []
 
-    def start(microphone: Path | None = None) -> Browser:
+    def start(microphone: Path | None = None, *, without: Sequence[str] = ()) -> Browser:
         fake = [] if microphone is None else [f"--use-file-for-fake-audio-capture={microphone}%noloop"]
-        started.append(playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *fake]))
+        flags = [flag for flag in FLAGS if flag not in without]
+        started.append(playwright.chromium.launch(executable_path=chromium, args=[*flags, *fake]))
         return started[-1]
 
     with sync_playwright() as playwright:

@@ -160,6 +160,20 @@ async def test_a_lost_link_is_replaced_and_told_the_conversation_as_silent_conte
     assert len(call.simulator.sessions) == 2
 
 
+@pytest.mark.parametrize("provider_config", [{}, {"first_message": "Hello {{name}}."}])
+async def test_the_agents_first_message_is_heard_on_the_first_link_only(provider_config: dict[str, str]) -> None:
+    """R-0006-67."""
+    script = Script(hear("speech"), transcribe("hi"), say("How are you?", seconds=1), wait(3_000), drop(1011))
+    agent = SimulatedAgent(first_message="Hello Ana.")
+    given = {"dynamic_variables": {"name": "Ana"}, **provider_config}
+    async with Call(script, agent, provider_config=given) as call:
+        await call.caller(listens_ms=3_000)
+        await call.caller(speaks_ms=500, listens_ms=10_000)
+
+        said = [text for role, text in await call.words() if role == "assistant"]
+        assert (said, len(call.simulator.sessions)) == (["Hello Ana.", "How are you?"], 2)
+
+
 async def test_an_agent_that_hangs_up_is_heard_to_its_end_and_is_not_dialled_again() -> None:
     """R-0006-62."""
     script = Script(hear("speech"), transcribe("bye"), say("Goodbye.", seconds=2), wait(50), drop(1000))

@@ -7,15 +7,21 @@
 
 const PREBUFFER_MS = 50;
 const REPORT_MS = 50;
+const DECISION_MS = 1_000; // a browser that plays at all has begun to by then
 const HOLE_S = 0.25; // more audio this soon after the last was played: a hole, not the end of an answer
 
 /**
- * Opens the better of the two. `onReport({playedMs, epoch, bufferedMs, underruns, level, isEmpty})` comes while playing,
+ * Opens the better of the two; rejects where there is nothing to play on. `onAudible(isAudible)` is told once the browser
+ * has decided, and whenever it changes its mind: many play nothing before somebody has clicked. `onReport({playedMs, epoch, bufferedMs, underruns, level, isEmpty})` comes while playing,
  * `onStart()` whenever sound begins after silence.
  */
-export async function openOutput(rateHz, onReport, onStart) {
+export async function openOutput(rateHz, onReport, onStart, onAudible) {
   const context = new AudioContext({ sampleRate: rateHz, latencyHint: "interactive" });
-  if (context.state === "suspended") context.resume();
+  context.onstatechange = () => onAudible(context.state === "running");
+  if (context.state === "suspended") context.resume().catch(() => {});
+  setTimeout(() => {
+    if (context.state !== "running" && context.state !== "closed") onAudible(false);
+  }, DECISION_MS);
   if (!context.audioWorklet) return new SourceOutput(context, rateHz, onReport, onStart);
   await context.audioWorklet.addModule(new URL("playback-worklet.js", import.meta.url));
   return new WorkletOutput(context, rateHz, onReport, onStart);
@@ -52,7 +58,12 @@ class WorkletOutput {
     this.node.port.postMessage({ type: "clear", epoch });
   }
 
+  resume() {
+    return this.context.resume();
+  }
+
   async close() {
+    this.context.onstatechange = null;
     this.node.port.onmessage = null;
     this.node.disconnect();
     await this.context.close();
@@ -128,7 +139,12 @@ class SourceOutput {
     this.peak *= 0.8;
   }
 
+  resume() {
+    return this.context.resume();
+  }
+
   async close() {
+    this.context.onstatechange = null;
     clearInterval(this.timer);
     await this.context.close();
   }

@@ -13,6 +13,7 @@ const GREETING_ENDS_MS = 8_000;
 const ENDED = {
   client_ended: "You ended the conversation",
   hangup: "The agent said goodbye",
+  agent_ended: "The agent said goodbye",
   connection_lost: "The connection was lost",
   client_gone: "The connection was lost",
   replaced: "You went on in another window",
@@ -67,11 +68,12 @@ voice.onLevel = ({ input, output }) => {
   document.body.style.setProperty("--level-agent", loudness(output));
 };
 
-function describe({ state, microphone, isMuted, isRecovering, speaking, reason }) {
+function describe({ state, microphone, speaker, isMuted, isRecovering, speaking, reason }) {
   if (state === "connecting") return "Connecting …";
   if (state === "ended") return ENDED[reason] ?? "The conversation is over";
   if (state !== "live") return "Ready when you are";
   if (isRecovering) return "The line to the agent dropped; dialling again …";
+  if (speaker === "off") return microphone === "off" ? "No sound here: type and read" : "No sound here: speak and read";
   if (speaking.assistant) return "The agent is speaking; just cut in";
   if (speaking.user) return "You are speaking";
   if (microphone === "sample") return "The sample is speaking";
@@ -125,7 +127,7 @@ function type(text) {
 
 $("talk").addEventListener("click", async () => {
   if (voice.state !== "live") return void ensureLive(true);
-  if (!voice.hasMicrophone) return void voice.enableMicrophone();
+  if (!voice.hasMicrophone) return void voice.enableMicrophone().then(() => voice.hasMicrophone && notice(""));
   voice.mute(!voice.isMuted);
 });
 $("mute").addEventListener("click", () => voice.mute(!voice.isMuted));
@@ -158,6 +160,9 @@ $("typing").addEventListener("submit", async (event) => {
   if (!text.trim() || !(await ensureLive(false))) return;
   $("text").value = "";
   type(text);
+});
+document.addEventListener("pointerdown", () => {
+  if (!voice.hasSpeaker) voice.enableSpeaker().catch(() => {}); // refused: it says so itself
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") voice.interrupt();

@@ -7,8 +7,8 @@
  *   await voice.start({ microphone: true });    // from a click: browsers ask for one before they make a sound
  *
  * Callbacks, all optional, settable or given in `options`:
- *   onState({state, reason, microphone, isMuted, isRecovering, speaking: {user, assistant}, session})
- *       state: "idle" | "connecting" | "live" | "ended";  microphone: "off" | "on" | "sample"
+ *   onState({state, reason, microphone, speaker, isMuted, isRecovering, speaking: {user, assistant}, session})
+ *       state: "idle" | "connecting" | "live" | "ended";  microphone: "off" | "on" | "sample";  speaker: "off" | "on"
  *   onTranscript({role, text, isFinal, itemId, isInterrupted, isBlocked}); blocked: take away what was shown of it
  *   onToolCall({name, arguments, result, status})
  *   onLatency({perceived_ms}): from the caller's last sound (or typed text) to the first sound of the answer here
@@ -16,7 +16,8 @@
  *   onError({code, message})     onLevel({input, output}), 0 to 1     onMessage(any message of the server)
  *
  * Speaks RoomKit's WebSocket protocol in both audio formats, `binary` and `base64_json`; session_started says which.
- * Invariant: after `clear_audio` nothing that arrived before it is heard, and `playback` reports name its epoch.
+ * A page that may not use the microphone, or may not make a sound, says so, and the conversation goes on in writing on
+ * that side. Invariant: after `clear_audio` nothing that arrived before it is heard, and `playback` reports name its epoch.
  */
 
 import { Connection } from "./connection.js";
@@ -37,6 +38,9 @@ export class RoomKitVoice {
   #session = null;
   #speaking = { user: false, assistant: false };
   #isMuted = false;
+  #isAsking = false; // whether there will be a microphone is not known yet
+  #hasSpeaker = true;
+  #told = { microphone: true, speaker: true };
   #isRecovering = false; // the server dials its provider again
   #microphone = null;
   #recording = null;
@@ -74,6 +78,11 @@ export class RoomKitVoice {
     return this.#microphone !== null;
   }
 
+  /** Whether this page can make a sound, as far as the browser has said. */
+  get hasSpeaker() {
+    return this.#hasSpeaker;
+  }
+
   /** What the player did: {playedMs, bufferedMs, underruns, epoch, droppedFrames}. */
   get statistics() {
     return { ...this.#statistics, droppedFrames: this.#connection?.droppedFrames ?? 0 };
@@ -101,6 +110,7 @@ export class RoomKitVoice {
       throw error;
     }
     if (this.#connection !== connection) return letGo(stream);
+    this.#isAsking = true;
     this.#set("live");
     this.#openMicrophone(await stream, connection);
   }
@@ -136,7 +146,15 @@ export class RoomKitVoice {
   /** Turns the microphone on in a running session. */
   async enableMicrophone() {
     const connection = this.#connection;
-    if (this.#state === "live" && !this.#microphone) this.#openMicrophone(await this.#askForMicrophone(), connection);
+    if (this.#state !== "live" || this.#microphone) return;
+    await this.#openMicrophone(await this.#askForMicrophone(), connection);
+  }
+
+  /** Makes sound in a running session that had none; from a click. */
+  async enableSpeaker() {
+    if (this.#state !== "live" || this.#hasSpeaker) return;
+    if (this.#output) await this.#output.resume();
+    else await this.#openOutput(this.#connection);
   }
 
   /**
@@ -163,9 +181,11 @@ export class RoomKitVoice {
       (level) => this.#setLevel("input", level),
     );
     this.#recording = recording;
+    this.#tellCapabilities();
     this.#set(this.#state);
     const isComplete = await recording.done;
     if (this.#recording === recording) this.#recording = null;
+    this.#tellCapabilities();
     this.#set(this.#state);
     return isComplete;
   }
@@ -231,11 +251,38 @@ export class RoomKitVoice {
       this.#session.output_sample_rate,
       (report) => this.#played(report),
       () => this.#soundBegins(),
-    );
+      (isAudible) => this.#connection === connection && this.#speakerIs(isAudible),
+    ).catch((error) => this.#withoutSpeaker(error));
+    if (!output) return;
     if (this.#connection !== connection) return void output.close();
     this.#output = output;
     if (this.#epoch) output.clear(this.#epoch);
     for (const pcm of this.#early.splice(0)) output.push(pcm);
+  }
+
+  #withoutSpeaker(error) {
+    this.onError?.({ code: "speaker_missing", message: `This page cannot make a sound (${error.name}): read along.` });
+    this.#early = [];
+    this.#speakerIs(false);
+    return null;
+  }
+
+  #speakerIs(isAudible) {
+    if (this.#hasSpeaker === isAudible) return;
+    this.#hasSpeaker = isAudible;
+    if (!isAudible && this.#output)
+      this.onError?.({ code: "speaker_refused", message: "The browser plays no sound before you click on the page." });
+    this.#tellCapabilities();
+    this.#set(this.#state);
+  }
+
+  /** What this page has, as soon as it is known, and again when it changes. */
+  #tellCapabilities() {
+    const microphone = this.#isAsking || this.#microphone !== null || this.#recording !== null;
+    const now = { microphone, speaker: this.#hasSpeaker };
+    if (now.microphone === this.#told.microphone && now.speaker === this.#told.speaker) return;
+    this.#told = now;
+    this.#send({ type: "capabilities", ...now });
   }
 
   #play(pcm) {
@@ -289,8 +336,9 @@ export class RoomKitVoice {
   }
 
   async #openMicrophone(stream, connection) {
-    if (!stream) return;
-    if (this.#connection !== connection) return void letGo(Promise.resolve(stream));
+    if (this.#connection !== connection) return void (stream && letGo(Promise.resolve(stream)));
+    this.#isAsking = false;
+    if (!stream) return this.#tellCapabilities();
     const microphone = await openMicrophone(
       stream,
       this.#session.input_sample_rate,
@@ -303,6 +351,7 @@ export class RoomKitVoice {
     );
     if (this.#connection !== connection) return void microphone.close();
     this.#microphone = microphone;
+    this.#tellCapabilities();
     this.#set(this.#state);
   }
 
@@ -332,7 +381,9 @@ export class RoomKitVoice {
     this.#early = [];
     this.#epoch = 0;
     this.#askedAtMs = null;
-    this.#isMuted = this.#isRecovering = false;
+    this.#isMuted = this.#isRecovering = this.#isAsking = false;
+    this.#hasSpeaker = true;
+    this.#told = { microphone: true, speaker: true };
     this.#statistics = { playedMs: 0, bufferedMs: 0, underruns: 0, epoch: 0 };
   }
 
@@ -342,6 +393,7 @@ export class RoomKitVoice {
       state,
       reason,
       microphone: this.#recording ? "sample" : this.#microphone ? "on" : "off",
+      speaker: this.#hasSpeaker ? "on" : "off",
       isMuted: this.#isMuted,
       isRecovering: this.#isRecovering,
       speaking: { ...this.#speaking },

@@ -65,11 +65,15 @@ class Answers:
         prefix: Starts every id: answers of two conversations of one call must not be taken for the same.
         text_only: No audio follows the words, so an answer is over with its text.
         ms_per_byte: Of the agent's audio as PCM16.
+        skips_opening: What the agent says first, unasked, was heard in an earlier conversation of the call: it is
+            thrown away. The vendor cannot be told, unless the agent's first message is overridden anyway.
     """
 
     def __init__(self) -> None:
         self.prefix = ""
         self.text_only = False
+        self.skips_opening = False
+        self._opening: int | None = None
         self.ms_per_byte = 500.0 / 16_000
         self._count = 0
         self._answer: _Answer | None = None
@@ -83,6 +87,8 @@ class Answers:
 
     def said(self, text: str, event_id: int) -> list[ProviderEvent]:
         """The whole text of an answer came."""
+        if self._is_of_the_opening(event_id):
+            return []
         if self._is_of_the_interrupted(text, event_id):
             return self._said_late(text)
         answer = self._answer
@@ -100,6 +106,8 @@ class Answers:
 
     def part(self, text: str, kind: str, event_id: int) -> list[ProviderEvent]:
         """A piece of a text that is streamed (``kind``: start, delta or stop)."""
+        if self._is_of_the_opening(event_id):
+            return []
         answer = self._answer
         events: list[ProviderEvent] = []
         if kind == "start" or answer is None or (answer.is_text_whole and not answer.is_open):
@@ -131,6 +139,8 @@ class Answers:
         """A chunk of the agent's voice came."""
         if 0 <= event_id <= self._interrupted_to:
             return []  # the vendor's own rule: it was on its way when the caller interrupted
+        if self._is_of_the_opening(event_id):
+            return []
         answer = self._answer
         events: list[ProviderEvent] = []
         if answer is None or (answer.is_before_turn and answer.event_id != event_id):
@@ -167,10 +177,16 @@ class Answers:
 
     def caller_took_turn(self) -> list[ProviderEvent]:
         """The caller's words are final: what the agent says from here on is another answer."""
+        self.was_asked()
         events = self._done()
         if self._answer is not None:
             self._answer.is_before_turn = True
         return events
+
+    def was_asked(self) -> None:
+        """Somebody spoke to the agent: what it begins from here on is an answer, and no opening."""
+        if self._opening in (None, NO_ID):
+            self.skips_opening = False
 
     def completed(self) -> list[ProviderEvent]:
         """The vendor says the answer is over."""
@@ -189,6 +205,15 @@ class Answers:
         if self._answer is not None and self._answer.is_open:
             self._answer.is_cancelled = True
             self._answer.is_flowing = False
+
+    def _is_of_the_opening(self, event_id: int) -> bool:
+        """Whether this is a piece of the opening, and that is not to be heard."""
+        if not self.skips_opening:
+            return False
+        if self._opening is None:
+            self._opening = event_id
+        self.skips_opening = self._opening == event_id
+        return self.skips_opening
 
     def _next(self, event_id: int) -> tuple[_Answer, list[ProviderEvent]]:
         events = self._done()

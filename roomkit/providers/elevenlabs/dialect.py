@@ -20,7 +20,7 @@ from roomkit.providers.elevenlabs.caller import CallerTurns
 from roomkit.providers.elevenlabs.calls import OpenCalls
 from roomkit.providers.elevenlabs.faults import UNSUPPORTED_FORMAT, fault_of
 from roomkit.providers.elevenlabs.formats import DEFAULT_NAME, FORMATS, Format
-from roomkit.providers.elevenlabs.overrides import initiation, is_text_only
+from roomkit.providers.elevenlabs.overrides import initiation, is_opening_overridden, is_text_only
 from roomkit.providers.shared.objects import Json, object_of, parse, text_of
 from roomkit.voice.realtime.commands import (
     AskForResponse,
@@ -67,6 +67,7 @@ class ElevenLabsDialect:
         """See `Dialect.open`: the vendor takes nothing before this message, and audio only after its answer."""
         message = initiation(config)
         self._answers.text_only = is_text_only(config)
+        self._answers.skips_opening = config.continues and not is_opening_overridden(config)
         return [_json(message)]
 
     def encode(self, command: Command) -> list[WireMessage]:
@@ -88,7 +89,10 @@ class ElevenLabsDialect:
                 raise ConfigError("ElevenLabs takes no images; describe the picture with inject_text")
             case TruncateOutput() | DeleteItem() | BeginInput() | UpdateSession():
                 return []  # it has no such message; see the profile
-            case AskForResponse() | Speak() | InjectText() | RecallToolCall():
+            case InjectText(silent=True) | RecallToolCall():
+                return [_in_words(command)]
+            case AskForResponse() | Speak() | InjectText():
+                self._answers.was_asked()
                 return [_in_words(command)]
 
     def _silence(self) -> str:
@@ -101,7 +105,10 @@ class ElevenLabsDialect:
             return [_json({"type": "client_tool_result", **body})]
         # made on an earlier link: the server refuses results of calls it does not know
         told = wording.recalled_result(result.name, result.output)
-        return [_user_message(told) if result.asks else _context(told)]
+        if not result.asks:
+            return [_context(told)]
+        self._answers.was_asked()
+        return [_user_message(told)]
 
     # --- what we hear -------------------------------------------------------------------------------------------
 

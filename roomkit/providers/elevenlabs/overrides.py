@@ -31,6 +31,7 @@ PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where in ``conversation_config_override`` each short key goes."""
 
+_OPENING: Final = "first_message"
 _RAW: Final = "conversation_config_override"
 _TOP_LEVEL: Final = ("dynamic_variables", "custom_llm_extra_body", "user_id")
 KNOWN_KEYS: Final = frozenset({*PATHS, *_TOP_LEVEL, _RAW})
@@ -67,6 +68,12 @@ def is_text_only(config: LinkConfig) -> bool:
     return isinstance(conversation, dict) and conversation.get("text_only") is True
 
 
+def is_opening_overridden(config: LinkConfig) -> bool:
+    """Whether the agent's first message is the caller's to say, so that the vendor lets it be left out."""
+    agent = _overrides(config, _checked(config.provider_config)).get("agent")
+    return isinstance(agent, dict) and _OPENING in agent
+
+
 def _overrides(config: LinkConfig, given: Options) -> Options:
     """The raw override first; short keys and the portable settings win over it."""
     overrides: Options = _copied(given.get(_RAW, {}))
@@ -77,6 +84,9 @@ def _overrides(config: LinkConfig, given: Options) -> Options:
         _put(overrides, ("agent", "prompt", "prompt"), config.instructions)
     if config.voice is not None:
         _put(overrides, ("tts", "voice_id"), config.voice)
+    agent = overrides.get("agent")
+    if config.continues and isinstance(agent, dict) and _OPENING in agent:
+        agent[_OPENING] = ""  # only where it is overridden anyway: the vendor refuses what its settings do not allow
     return overrides
 
 

@@ -32,6 +32,7 @@ class LinkConfig:
         hold_answers: Answer no turn of the caller unasked: `AskForResponse` follows the verdict on their words.
         resume: The newest `Resumable.handle` of this conversation with the same provider.
         number: Which link of its session this is, from 1: ids a dialect has to make up are not to come again.
+        continues: The conversation has begun elsewhere: an opening of the vendor's own is not to be heard.
     """
 
     session_id: str
@@ -46,6 +47,7 @@ class LinkConfig:
     hold_answers: bool = False
     resume: str | None = None
     number: int = 1
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

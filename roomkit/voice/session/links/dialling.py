@@ -55,6 +55,7 @@ class Dialling:
         on_event: Takes a link's events once it is adopted.
         settled: See `ProviderSink.settled`.
         gate: Judges what links with their own synthesiser say.
+        has_begun: Whether a link that is opened now continues a conversation.
         seed: Makes the back-off's jitter repeatable; the session's id.
     """
 
@@ -68,6 +69,7 @@ class Dialling:
         on_event: Callable[[ProviderEvent], None],
         settled: Callable[[], Awaitable[None]],
         gate: SpeechGate,
+        has_begun: Callable[[], bool],
         seed: str,
     ) -> None:
         self._clock = clock
@@ -77,6 +79,7 @@ class Dialling:
         self._on_event = on_event
         self._settled = settled
         self._gate = gate
+        self._has_begun = has_begun
         self._seed = seed
         self._random: random.Random | None = None
         self._trouble: Trouble | None = None
@@ -237,7 +240,8 @@ class Dialling:
         sink = SlotSink(self._on_event, self._settled, self._gate)
         try:
             async with asyncio.timeout(LINK_TIMEOUT_S):
-                link = await provider.open_link(replace(config, number=self._link_count), sink)
+                place = replace(config, number=self._link_count, continues=self._has_begun())
+                link = await provider.open_link(place, sink)
             if sink.ready is None:
                 await link.close()
                 raise ProviderLostError(f"{provider.name} opened a link without saying that it is ready")

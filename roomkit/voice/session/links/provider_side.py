@@ -89,6 +89,7 @@ class ProviderSide:
             on_event=self._serving.on_event,
             settled=settled,
             gate=events.speech,
+            has_begun=lambda: events.conversation.has_begun,
             seed=context.view.id,
         )
         self._text_only = TextOnly(context, events)

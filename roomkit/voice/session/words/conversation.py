@@ -99,6 +99,11 @@ class Conversation:
         """Whether words are on their way whose place is kept. May be asked from anywhere."""
         return self._record.awaits_words
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was said, or is being said. May be asked from anywhere."""
+        return self.history.has_begun or bool(self.agent.unheard())
+
     def unheard_words(self) -> str:
         """What the agent is saying right now, as far as it is known. May be asked from anywhere."""
         return self.agent.unheard()

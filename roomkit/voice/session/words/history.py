@@ -53,6 +53,11 @@ class History:
         self.mark = 0
         self.speaker: object = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was said or done, by either side."""
+        return any(isinstance(turn, ToolTurn) or turn.role != "system" for turn in self._turns)
+
     def said(self, role: Role, text: str) -> None:
         """Somebody's words were heard."""
         if text:
