@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from roomkit.voice.backends.mock import MockVoiceBackend
     from roomkit.voice.backends.websocket import WebSocketRealtimeTransport
     from roomkit.voice.realtime.agent import Agent
+    from roomkit.voice.realtime.breaker import BreakerPolicy, CircuitBreaker
     from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
     from roomkit.voice.realtime.providers.elevenlabs import ElevenLabsRealtimeProvider
     from roomkit.voice.realtime.providers.gemini import GeminiLiveProvider
@@ -273,6 +274,9 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "WebSocketRealtimeTransport",
     # roomkit.voice.realtime.agent
     "Agent",
+    # roomkit.voice.realtime.breaker
+    "BreakerPolicy",
+    "CircuitBreaker",
     # roomkit.voice.realtime.mock
     "MockRealtimeProvider",
     "MockRealtimeTransport",
@@ -341,6 +345,7 @@ _MODULES: Final = {
     "roomkit.voice.backends.mock": "MockVoiceBackend",
     "roomkit.voice.backends.websocket": "WebSocketRealtimeTransport",
     "roomkit.voice.realtime.agent": "Agent",
+    "roomkit.voice.realtime.breaker": "BreakerPolicy CircuitBreaker",
     "roomkit.voice.realtime.mock": "MockRealtimeProvider MockRealtimeTransport",
     "roomkit.voice.realtime.providers.elevenlabs": "ElevenLabsRealtimeProvider",
     "roomkit.voice.realtime.providers.gemini": "GeminiLiveProvider",
