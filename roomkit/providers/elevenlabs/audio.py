@@ -13,7 +13,7 @@ from typing import Final
 from pydantic_core import from_json
 
 from roomkit.providers.elevenlabs.alignment import NO_CHARS, Timed, timed_chars
-from roomkit.providers.openai.audio import decode_base64, encode_base64
+from roomkit.providers.shared.coding import decode_base64, encode_base64
 from roomkit.providers.shared.objects import Json, object_of, text_of
 
 _KEYS: Final = ('"audio_base_64":"', '"audio_base_64": "')

@@ -7,15 +7,12 @@ slower, same meaning.
 
 from __future__ import annotations
 
-import binascii
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
-from roomkit._extras import installed
 from roomkit.errors import WireError
 from roomkit.providers.gemini.setup import INPUT_RATE_HZ, OUTPUT_RATE_HZ
-from roomkit.providers.openai.audio import encode_base64
+from roomkit.providers.shared.coding import decode_base64_bytes, encode_base64
 
 AUDIO_TYPE: Final = "audio/pcm"
 
@@ -23,20 +20,6 @@ _MESSAGE_HEAD: Final = '{"realtimeInput":{"audio":{"mimeType":"' + f"{AUDIO_TYPE
 _MESSAGE_TAIL: Final = '"}}}'
 _MAX_HEAD_BYTES: Final = 512
 """Indented it is about 190; where the audio has not begun by then, this is some other shape."""
-
-
-def _strict_decoder() -> Callable[[bytes], bytes]:
-    """Base64 out of bytes, refusing anything else: pybase64 (SIMD) where it is installed."""
-    if installed("pybase64"):
-        import pybase64
-
-        decode = pybase64.b64decode
-        return lambda coded: decode(coded, None, True)  # by position: keywords make this call twice as slow
-    return lambda coded: binascii.a2b_base64(coded, strict_mode=True)
-
-
-decode_base64: Final = _strict_decoder()
-"""``bytes -> bytes``; raises `ValueError` on anything that is not base64."""
 
 
 def audio_message(pcm: bytes) -> str:
@@ -70,7 +53,7 @@ class ChunkReader:
         if not (message.startswith(self._head) and message.endswith(self._tail)) and not self._learn(message):
             return None
         try:
-            return decode_base64(message[self._start : self._end])
+            return decode_base64_bytes(message[self._start : self._end])
         except ValueError:  # an escape, or more parts between
             return None
 
@@ -97,6 +80,6 @@ def audio_of(inline: dict[str, Any]) -> bytes:
     if rate and rate != str(OUTPUT_RATE_HZ):
         raise WireError("a piece of audio is not at 24 kHz", code="wrong_rate")
     try:
-        return decode_base64(data.replace("-", "+").replace("_", "/").encode("ascii", "replace"))
+        return decode_base64_bytes(data.replace("-", "+").replace("_", "/").encode("ascii", "replace"))
     except ValueError as error:
         raise WireError("a piece of audio is not base64", code="not_base64") from error

@@ -29,8 +29,8 @@ from roomkit.providers.gemini.setup import (
 )
 from roomkit.providers.gemini.turns import Turns
 from roomkit.providers.gemini.usage import usage_of
-from roomkit.providers.openai.audio import SampleAligner
 from roomkit.providers.shared.objects import Json, object_of, objects_of, parse, text_of
+from roomkit.providers.shared.samples import SampleAligner
 from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,

@@ -7,13 +7,11 @@ different is ``None`` here and goes through JSON: slower, same meaning. Other di
 
 from __future__ import annotations
 
-import binascii
 import re
-from collections.abc import Callable
 from typing import Final
 
-from roomkit._extras import installed
 from roomkit.errors import WireError
+from roomkit.providers.shared.coding import decode_base64, encode_base64
 from roomkit.providers.shared.objects import Json, text_of
 from roomkit.voice.realtime.provider_events import Audio, tuple_of
 
@@ -24,32 +22,14 @@ _MAX_HEAD_CHARS: Final = 512
 """Ids are about 30 characters; where the audio has not begun by then, this is some other shape."""
 
 
-def _codec() -> tuple[Callable[[bytes], str], Callable[[str], bytes]]:
-    """Base64 both ways, strict: pybase64 (SIMD, 5 times faster) where it is installed."""
-    if installed("pybase64"):
-        import pybase64
-
-        # by position: keywords make this call twice as slow; the third is `validate`
-        decode = pybase64.b64decode
-        return pybase64.b64encode_as_string, lambda text: decode(text, None, True)
-    return (
-        lambda data: binascii.b2a_base64(data, newline=False).decode("ascii"),
-        lambda text: binascii.a2b_base64(text, strict_mode=True),
-    )
-
-
-encode_base64, decode_base64 = _codec()
-"""``bytes -> str`` and ``str -> bytes``; the second raises `ValueError` on anything that is not base64."""
-
-
 def append_message(pcm: bytes) -> str:
     """The message that carries a piece of the caller's voice (PCM16 LE mono, 24 kHz)."""
     return '{"type":"input_audio_buffer.append","audio":"' + encode_base64(pcm) + '"}'
 
 
 _USUAL: Final = re.compile(
-    r"""(?P<head>\{"type":\x20?"response\.(?:output_)?audio\.delta",\x20?"event_id":\x20?")[^"\\]*
-    (?P<path>",\x20?"response_id":\x20?"(?P<response_id>[^"\\]+)",\x20?"item_id":\x20?"(?P<item_id>[^"\\]+)"
+    r"""(?P<head>\{"type":\x20?"response\.(?:output_)?audio\.delta",\x20?"event_id":\x20?")[^"\\\x00-\x1f]*
+    (?P<path>",\x20?"response_id":\x20?"(?P<response_id>[^"\\\x00-\x1f]+)",\x20?"item_id":\x20?"(?P<item_id>[^"\\\x00-\x1f]+)"
     (?:,\x20?"(?:output|content)_index":\x20?\d{1,4})*,\x20?"delta":\x20?")""",
     re.VERBOSE,
 )
@@ -126,24 +106,3 @@ def audio_of(event: Json) -> Audio:
     except ValueError as error:
         raise WireError("an audio delta is not base64", code="not_base64") from error
     return Audio(pcm, text_of(event, "response_id"), text_of(event, "item_id"))
-
-
-class SampleAligner:
-    """Keeps PCM16 whole where a server cuts inside a sample: the odd byte waits for the item's next piece.
-
-    Attributes:
-        has_rest: A byte is waiting, so the next piece must pass through `aligned` even if it is even.
-    """
-
-    def __init__(self) -> None:
-        self.has_rest = False
-        self._item_id = ""
-        self._rest = b""
-
-    def aligned(self, audio: Audio) -> Audio:
-        """``audio`` with what was left over before it, without what is left over now."""
-        pcm = self._rest + audio.pcm if audio.item_id == self._item_id else audio.pcm
-        whole_bytes = len(pcm) & ~1
-        self._item_id, self._rest = audio.item_id, pcm[whole_bytes:]
-        self.has_rest = bool(self._rest)
-        return Audio(pcm[:whole_bytes], audio.response_id, audio.item_id)

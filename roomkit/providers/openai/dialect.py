@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from roomkit.providers.openai import items
-from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, SampleAligner, audio_of
+from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, audio_of
 from roomkit.providers.openai.calls import CallLog
 from roomkit.providers.openai.events import status_of, usage_of
 from roomkit.providers.openai.exchange import Exchange
@@ -20,6 +20,7 @@ from roomkit.providers.openai.responses import PLAIN
 from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
 from roomkit.providers.openai.transcripts import TranscriptLog
 from roomkit.providers.shared.objects import Json, object_of, parse, text_of
+from roomkit.providers.shared.samples import SampleAligner
 from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,

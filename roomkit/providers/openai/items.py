@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from roomkit.errors import ConfigError
-from roomkit.providers.openai.audio import encode_base64
+from roomkit.providers.shared.coding import encode_base64
 from roomkit.voice.realtime.provider_events import Role
 
 _IMAGE_TYPES: Final = ("image/png", "image/jpeg")

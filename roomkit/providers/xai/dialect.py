@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from roomkit.errors import ConfigError
-from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, SampleAligner, audio_of
+from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, audio_of
 from roomkit.providers.openai.events import status_of
 from roomkit.providers.openai.exchange import Exchange, Request, response_request
 from roomkit.providers.openai.faults import is_benign
@@ -20,6 +20,7 @@ from roomkit.providers.openai.items import message_item
 from roomkit.providers.openai.responses import PLAIN, ResponseParams
 from roomkit.providers.openai.transcripts import TranscriptLog
 from roomkit.providers.shared.objects import Json, object_of, parse, text_of
+from roomkit.providers.shared.samples import SampleAligner
 from roomkit.providers.xai.faults import error_of, fault_of, is_busy
 from roomkit.providers.xai.items import late_result_item, result_item, spoken_item
 from roomkit.providers.xai.opening import Opening
