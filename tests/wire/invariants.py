@@ -1,8 +1,9 @@
 """What holds for every dialect, whatever its server says and whatever it is told meanwhile.
 
 `Conversation` feeds a dialect one step after the other, a server's message or one of our `COMMANDS`, and checks each:
-no exception but ours, events whose fields are of the types they declare, messages that are JSON objects. `held_bytes`
-is what the dialect keeps. Used by the tests here and by the coverage-guided runs (`fuzz`); nothing here is random.
+no exception but ours, no meaning in what is no JSON, events whose fields are of the types they declare, messages of
+ours that are JSON objects. `held_bytes` is what the dialect keeps. Used by the tests here and by the coverage-guided
+runs (`fuzz`); nothing here is random.
 """
 
 from __future__ import annotations
@@ -104,6 +105,10 @@ class Conversation:
             assert len(str(error)) < 200, "an error that quotes the message"
             self.unreadable_count += 1
             return Decoded()
+        if not is_object(message):  # the short cuts past JSON look at what they report, and at nothing else
+            heard = [event for event in decoded.events if isinstance(event, Audio)]
+            assert (*heard,) == decoded.events
+            assert all((audio.response_id + audio.item_id).isprintable() for audio in heard)
         assert len(decoded.events) <= max(MAX_EVENTS, len(message))
         for event in decoded.events:
             check_event(event)
@@ -120,6 +125,14 @@ class Conversation:
             return []
         check_sent(sent)
         return sent
+
+
+def is_object(message: WireMessage) -> bool:
+    """Whether JSON sees an object in it."""
+    try:
+        return isinstance(json.loads(message), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def check_sent(messages: Iterable[WireMessage]) -> None:
