@@ -13,6 +13,19 @@ from roomkit.voice.wires.port import WireClosed, WireRefused
 UNIT = st.floats(0, 1, exclude_max=True)
 
 
+def test_a_goodbye_is_one_only_once_the_session_was_set_up() -> None:
+    """R-0006-62."""
+    closes = CloseMap(refusing_closes={1000: "conversation_ended"}, goodbye_closes=frozenset({1000}))
+
+    before, after = (closes.of_close(WireClosed(1000, ""), was_up=was_up) for was_up in (False, True))
+
+    assert [(each.code, each.retryable, each.is_goodbye) for each in (before, after)] == [
+        ("conversation_ended", False, False),
+        ("conversation_ended", False, True),
+    ]
+    assert not closes.of_close(WireClosed(1011, ""), was_up=True).is_goodbye
+
+
 def test_the_first_attempt_comes_at_once_because_the_caller_is_on_the_line() -> None:
     assert ReconnectPolicy().delay_ms(0, 0.0, random=0.99) == 0.0
 

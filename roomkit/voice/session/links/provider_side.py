@@ -175,10 +175,7 @@ class ProviderSide:
             self._agent_hung_up()
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
-        dropped, was_up_ms = self._serving.drop()
-        self._forget_age()
-        if dropped is not None:
-            self._context.start_task(dropped.link.close(), "hang-up")
+        was_up_ms = self._drop()
         if lost.code == "resume_refused":
             self._resumption.forget(self.provider)
         elif not lost.retryable:
@@ -198,12 +195,17 @@ class ProviderSide:
 
     def _agent_hung_up(self) -> None:
         """The agent ended the call: the caller hears what it said last, then it is over."""
-        dropped, _ = self._serving.drop()
+        self._drop()
+        self._context.provider_is(LinkState.DOWN, None)
+        self._on_goodbye()
+
+    def _drop(self) -> float:
+        """The link serves no more; returns for how many milliseconds it did."""
+        dropped, was_up_ms = self._serving.drop()
         self._forget_age()
         if dropped is not None:
             self._context.start_task(dropped.link.close(), "hang-up")
-        self._context.provider_is(LinkState.DOWN, None)
-        self._on_goodbye()
+        return was_up_ms
 
     def _stalled(self) -> None:
         if self._serving.link is not None:
