@@ -169,6 +169,14 @@ class RoomKit:
         """Merge into a room's metadata."""
         return await self._engine.rooms.update_metadata(room_id, metadata)
 
+    async def check_timers(self) -> int:
+        """Pause and close the rooms whose time has passed, those nobody has touched since a restart too; how many.
+
+        Rooms in memory need no such sweep. It reads every open room that has timers: run it now and then (every few
+        minutes), in one process.
+        """
+        return await self._engine.idle.check()
+
     async def list_rooms(
         self,
         *,

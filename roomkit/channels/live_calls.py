@@ -172,6 +172,10 @@ class LiveCalls(ChannelBase):
         """What other channels say and show: people's is answered aloud, other agents' is silent context (R-0006-40)."""
         await bring_in(event, binding, context, self._live.of_room(event.room_id))
 
+    def is_spoken_in(self, room_id: str) -> bool:
+        """Whether an agent is being heard in a room; a caller's words count when they are stored (R-0005-19)."""
+        return any(live.events.voice.is_speaking for live in self._live.of_room(room_id))
+
     def on_binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
         """Permissions hold from the very next frame; without a binding the room's sessions end."""
         for live in self._live.of_room(room_id):

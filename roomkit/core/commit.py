@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from roomkit.core.delivery import Cascade, Deliveries, Dispatch
+from roomkit.core.idle import IdleRooms
 from roomkit.core.live import LiveRoom
 from roomkit.core.parts import Parts
 from roomkit.core.registry import Scope
@@ -53,9 +54,10 @@ class Passage:
 class Committer:
     """Stores events and routes them. Called with the room's lock held."""
 
-    def __init__(self, parts: Parts, deliveries: Deliveries) -> None:
+    def __init__(self, parts: Parts, deliveries: Deliveries, idle: IdleRooms) -> None:
         self._parts = parts
         self._deliveries = deliveries
+        self._idle = idle
 
     async def commit(
         self, live: LiveRoom, passage: Passage, event: RoomEvent, only: tuple[str, ...] | None = None
@@ -91,6 +93,8 @@ class Committer:
             dispatch = Dispatch(stored, passage.cascade, lambda done: self._delivered(live, done))
             passage.dispatches.append(dispatch)
             self._deliveries.route(live, dispatch, only)
+        if self._idle.spoken(live):
+            await self._idle.resume(live)
 
     async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
         """Finish ``work`` even if the caller is cancelled meanwhile; the cancellation is raised afterwards."""

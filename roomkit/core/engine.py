@@ -21,6 +21,7 @@ from roomkit.core.handover import Handover
 from roomkit.core.hooks import HookEngine
 from roomkit.core.host import KitChannelHost
 from roomkit.core.identity import Identification
+from roomkit.core.idle import IdleRooms
 from roomkit.core.inbound import InboundLimits, InboundPipeline
 from roomkit.core.live import LiveRooms
 from roomkit.core.locks import RoomGate
@@ -85,12 +86,15 @@ class ConversationEngine:
         self.rooms = Rooms(self.parts, self.bindings)
         self.ephemeral = Ephemeral(self.parts)
         self.replies = Replies(self.parts, self.channels.find)
+        self._locks = locks
         self._gate = RoomGate(locks)
+        self.idle = IdleRooms(self.parts, self.rooms, self._gate, self.channels.find)
 
         def committer(answered: AnswerCallback) -> Committer:
             return Committer(
                 self.parts,
                 Deliveries(self.channels.find, answered, supervisor, clock, deadlines, timeout_s=delivery_timeout_s),
+                self.idle,
             )
 
         self._pipeline = InboundPipeline(self.parts, self.participants, identification, self._gate, limits, committer)
@@ -137,6 +141,7 @@ class ConversationEngine:
                 await self.channels.unregister(channel.channel_id)
             except Exception:  # a channel may be a user's: the others and the store must still be closed
                 logger.warning("channel %s failed to close", channel.channel_id, exc_info=True)
+        self.idle.close()
         self.parts.rooms.close()
         try:
             with contextlib.suppress(TimeoutError):

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from roomkit.errors import NotFoundError, SessionStateError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.context import RoomContext
-from roomkit.models.enums import ChannelCategory
+from roomkit.models.enums import ChannelCategory, RoomStatus
 from roomkit.models.event import RoomEvent
 from roomkit.models.identity import Address
 from roomkit.models.participant import Participant
@@ -84,6 +85,16 @@ class LiveRoom:
     def is_open(self) -> bool:
         """Whether anything may enter."""
         return self._room.is_open
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody has spoken in it for long; the next event makes it active."""
+        return self._room.status == RoomStatus.PAUSED
+
+    @property
+    def event_count(self) -> int:
+        """Events stored so far, as far as this process knows."""
+        return self._event_count
 
     @property
     def room(self) -> Room:
@@ -168,6 +179,9 @@ class LiveRooms:
 
     Args:
         max_idle: Rooms kept that nobody holds.
+
+    Attributes:
+        on_known: Told of each room made or read, before anybody gets it, with the time of its newest event.
     """
 
     def __init__(self, store: ConversationStore, *, max_idle: int = MAX_IDLE_ROOMS) -> None:
@@ -178,6 +192,7 @@ class LiveRooms:
         self._detached: set[tuple[str, str]] = set()
         self._loading: dict[str, asyncio.Future[LiveRoom | None]] = {}
         self._closed = False
+        self.on_known: Callable[[LiveRoom, datetime | None], None] = lambda *_: None
 
     def peek(self, room_id: str) -> LiveRoom | None:
         """The room if it is in memory; never waits."""
@@ -201,7 +216,9 @@ class LiveRooms:
         self._check_open()
         if not await self._store.add_room(room):
             return None
-        return self._keep(self._rooms.setdefault(room.id, LiveRoom(room, [], [], [], self._detached)))
+        live = self._rooms.setdefault(room.id, LiveRoom(room, [], [], [], self._detached))
+        self.on_known(live, None)
+        return self._keep(live)
 
     def close(self) -> None:
         """Forget every room and answer no more."""
@@ -244,10 +261,12 @@ class LiveRooms:
         if room is None:
             return None
         recent = await self._store.events(room_id, newest_first=True, limit=RECENT_EVENTS)
-        return LiveRoom(
+        live = LiveRoom(
             room,
             await self._store.bindings(room_id),
             await self._store.participants(room_id),
             recent[::-1],
             self._detached,
         )
+        self.on_known(live, recent[0].created_at if recent else None)
+        return live

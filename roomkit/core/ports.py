@@ -188,6 +188,14 @@ class PartialViewer(Protocol):
         """
 
 
+@runtime_checkable
+class SpokenIn(Protocol):
+    """What a channel is beside a `Channel` if people are heard on it: what they say is stored when it was said."""
+
+    def is_spoken_in(self, room_id: str) -> bool:
+        """Whether somebody is being heard in a room now; its timers wait for the end of it. Never waits or raises."""
+
+
 class Channel(Protocol):
     """A way into rooms and out of them. One object may serve many rooms.
 

@@ -12,6 +12,8 @@ from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError
 from roomkit.models.enums import HookTrigger, RoomStatus
 from roomkit.models.room import Room, RoomTimers
 
+_FRAMEWORK_EVENTS = {RoomStatus.PAUSED: "room_paused", RoomStatus.ACTIVE: "room_resumed"}
+
 
 class Rooms:
     """All rooms of a kit."""
@@ -79,15 +81,35 @@ class Rooms:
         live = await self._rooms.get(room_id)
         if not live.room.is_open:
             return live.room
-        room = await self._end(live, RoomStatus.CLOSED)
-        self._announce(live, HookTrigger.ON_ROOM_CLOSED)
-        self._parts.registry.forget_room(room_id)
+        self.turn(live, RoomStatus.CLOSED)
+        return await self.record(live)
+
+    def turn(self, live: LiveRoom, status: RoomStatus) -> None:
+        """Change a room's status at once; `record` is to follow. Of a room's end its channels are told here."""
+        was_open = live.is_open
+        live.room = live.room.model_copy(update={"status": status})
+        if was_open and not live.is_open:
+            closed_at = live.room.closed_at or self._parts.clock.wall()
+            live.room = live.room.model_copy(update={"closed_at": closed_at})
+            self._bindings.tell_channels_closed(live)
+
+    async def record(self, live: LiveRoom) -> Room:
+        """Store the status a room was turned to, and tell who listens."""
+        status = live.room.status
+        room = await self._put(live)
+        if status == RoomStatus.CLOSED:
+            self._announce(live, HookTrigger.ON_ROOM_CLOSED)
+            self._parts.registry.forget_room(live.id)
+        else:
+            self._parts.framework.emit(_FRAMEWORK_EVENTS[status], room_id=live.id)
         return room
 
     async def archive(self, room_id: str) -> Room:
         """Put a conversation away; one that was open is closed first."""
         await self.close(room_id)
-        return await self._end(await self._rooms.get(room_id), RoomStatus.ARCHIVED)
+        live = await self._rooms.get(room_id)
+        self.turn(live, RoomStatus.ARCHIVED)
+        return await self._put(live)
 
     async def update_metadata(self, room_id: str, metadata: dict[str, Any]) -> Room:
         """Merge into a room's metadata."""
@@ -104,14 +126,6 @@ class Rooms:
     ) -> list[Room]:
         """Rooms in the order of their creation."""
         return await self._store.rooms(organization_id=organization_id, status=status, offset=offset, limit=limit)
-
-    async def _end(self, live: LiveRoom, status: RoomStatus) -> Room:
-        was_open = live.room.is_open
-        closed_at = live.room.closed_at or self._parts.clock.wall()
-        live.room = live.room.model_copy(update={"status": status, "closed_at": closed_at})
-        if was_open:
-            self._bindings.tell_channels_closed(live)
-        return await self._put(live)
 
     async def _put(self, live: LiveRoom, **changes: Any) -> Room:
         live.room = room = live.room.model_copy(update={**changes, "updated_at": self._parts.clock.wall()})

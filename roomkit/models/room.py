@@ -13,10 +13,15 @@ from roomkit.models.enums import RoomStatus
 
 
 class RoomTimers(Model):
-    """When an untouched room changes by itself; ``None`` never."""
+    """When a room nobody speaks in changes by itself (R-0005-17); ``None`` never.
 
-    inactive_after_seconds: float | None = Field(default=None, gt=0)
-    closed_after_seconds: float | None = Field(default=None, gt=0)
+    Attributes:
+        inactive_after_seconds: It is paused, until somebody speaks.
+        closed_after_seconds: It is closed, as `close_room` does.
+    """
+
+    inactive_after_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    closed_after_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class Room(Model):
