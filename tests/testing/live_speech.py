@@ -21,6 +21,16 @@ async def spoken(text: str, rate_hz: int = 24_000) -> bytes:
     return Resampler(tts.rate_hz, rate_hz).feed(pcm) + bytes(SILENCE_MS * rate_hz // 1000 * 2)
 
 
+def noise(rate_hz: int = 24_000) -> bytes:
+    """A second of it, louder than most speech, and silence."""
+    samples = np.random.default_rng(1).normal(0, 3_000, rate_hz)
+    return samples.astype("<i2").tobytes() + bytes(SILENCE_MS * rate_hz // 1000 * 2)
+
+
+def quieter(pcm: bytes, by: int) -> bytes:
+    return (np.frombuffer(pcm, dtype="<i2") // by).astype("<i2").tobytes()
+
+
 def is_audible(pcm: bytes, rate_hz: int = 24_000) -> bool:
     """Whether this is half a second of sound or more, and not of silence."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)

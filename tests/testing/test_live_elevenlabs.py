@@ -11,7 +11,7 @@ from typing import Any
 from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.testing import ElevenLabsSimulator, SimulatedAgent
 from roomkit.voice.realtime.commands import ToolSpec
-from tests.testing.live_speech import HOURS, WEATHER, is_audible, spoken
+from tests.testing.live_speech import HOURS, WEATHER, is_audible, noise, quieter, spoken
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the SDK names a class that websockets has retired
@@ -99,11 +99,11 @@ async def talking(agent: SimulatedAgent = AGENT, tools: ClientTools | None = Non
     await provider.close()
 
 
-async def test_it_greets_and_a_spoken_question_gets_the_right_answer_to_hear() -> None:
+async def test_it_greets_and_a_quiet_question_after_a_loud_noise_gets_the_right_answer_to_hear() -> None:
     async with talking(SimulatedAgent(first_message="Welcome to the shop.")) as talk:
         await talk.hears("agent", "Welcome to the shop.")
         greeting_bytes = len(talk.microphone.played)
-        await talk.microphone.speak(await spoken(HOURS, 16_000))
+        await talk.microphone.speak(noise(16_000) + quieter(await spoken(HOURS, 16_000), by=13))
         await talk.hears("agent", "nine to six")
 
     assert ("user", "What are your opening hours?") in talk.told

@@ -13,7 +13,7 @@ from google.genai.live import AsyncSession
 
 from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.testing import GeminiSimulator
-from tests.testing.live_speech import HOURS, WEATHER, is_audible, spoken
+from tests.testing.live_speech import HOURS, WEATHER, is_audible, noise, quieter, spoken
 
 MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
 ANSWER_TIMEOUT_S = 15.0
@@ -109,6 +109,15 @@ async def test_an_answer_that_is_interrupted_as_it_begins_counts_as_not_said() -
 
     assert cut
     assert "I have not said anything yet" in again
+
+
+async def test_loud_noise_is_no_turn_and_a_question_too_quiet_for_a_level_meter_is_one() -> None:
+    async with live() as session:
+        await speak(session, noise(16_000))
+        await speak(session, quieter(await spoken(HOURS, 16_000), by=13))
+        turn = await until(session, is_made)
+
+    assert "nine to six" in words_of(turn)
 
 
 async def test_turns_by_hand_are_answered_too() -> None:

@@ -24,7 +24,7 @@ from roomkit.testing import OpenAISimulator, Script
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.sound import coded, decoded, tone
 from roomkit.voice.audio.resample import Resampler
-from tests.testing.live_speech import HOURS, WEATHER, is_audible, spoken
+from tests.testing.live_speech import HOURS, WEATHER, is_audible, noise, quieter, spoken
 
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 MODEL = "gpt-realtime-2.1"
@@ -243,6 +243,16 @@ async def test_words_the_agent_does_not_know_are_admitted_not_to_be_understood()
 
     assert one(turn, "conversation.item.input_audio_transcription.failed")
     assert "not something I know" in words_of(turn)
+
+
+async def test_loud_noise_is_no_turn_and_a_question_too_quiet_for_a_level_meter_is_one() -> None:
+    async with live() as server, client(server) as connection:
+        await speak(connection, noise())
+        await speak(connection, quieter(await spoken(HOURS), by=13))
+        turn = await until(connection, "response.done")
+
+    assert one(turn, "input_audio_buffer.speech_started")["audio_start_ms"] > 1_000
+    assert "nine to six" in words_of(turn)
 
 
 async def test_rubbish_is_refused_and_the_conversation_goes_on() -> None:

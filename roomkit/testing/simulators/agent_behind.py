@@ -18,6 +18,7 @@ from roomkit._aio import Supervisor
 from roomkit.errors import RoomKitError
 from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
 from roomkit.testing.simulators.pauses import Pauses
+from roomkit.testing.simulators.speech_level import SpeechLevel
 from roomkit.voice.audio.resample import Resampler
 from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.realtime.commands import (
@@ -87,6 +88,7 @@ class AgentBehind:
         self._item_id = self._words = ""
         self._is_asked = self._is_wanted = False
         self._response_id = ""
+        self._speech = SpeechLevel(provider.new_vad())
         tasks.start(self._open(provider), name=f"{session_id}:open")
 
     async def _open(self, provider: CascadeProvider) -> None:
@@ -126,6 +128,10 @@ class AgentBehind:
             self._ear_from_hz, self._ear = rate_hz, Resampler(rate_hz, self._input_hz)
         heard = self._ear.feed(pcm)
         self._send(SendAudio(heard if self._pauses is None else self._pauses.feed(heard)))
+
+    def speech_probability(self, pcm: bytes, rate_hz: int) -> float:
+        """How surely the caller's audio is speech by now; all of it in order, beside `hear`."""
+        return self._speech.feed(pcm, rate_hz)
 
     def begin_turn(self) -> None:
         """The caller speaks; again while they do: nothing changes."""

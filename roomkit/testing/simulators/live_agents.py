@@ -46,6 +46,7 @@ class LiveAgents:
         Raises:
             RoomKitError: One does not start.
         """
+        self._provider.new_vad()
         await self._provider.warm()
 
     @asynccontextmanager

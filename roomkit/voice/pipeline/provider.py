@@ -80,6 +80,14 @@ class CascadeProvider(RealtimeVoiceProvider):
             answers_by_itself=settings.answers,
         )
 
+    def new_vad(self) -> Vad:
+        """A fresh detector of the kind its links have, for who takes turns by hand.
+
+        Raises:
+            MissingExtraError: It is not installed.
+        """
+        return self._parts.vad()
+
     async def warm(self) -> None:
         """Load the engines, off the loop, so that the first caller need not wait for them. Idempotent."""
         await asyncio.gather(self._parts.stt.warm(), self._parts.tts.warm())

@@ -78,6 +78,10 @@ class ElevenLabsLiveDirector:
 
     # --- the client, to the agent -----------------------------------------------------------------------------------
 
+    def level(self, frame: bytes) -> float:
+        """See `Listener`."""
+        return 1_000 * self._agent.speech_probability(frame, rate_of(self.session.agent.input_format))
+
     def on_audio(self, audio: bytes) -> None:
         """See `Listener`."""
         format_name = self.session.agent.input_format

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
@@ -51,6 +52,8 @@ class ElevenLabsSimulator:
         agent_id: The only agent there is; by default any id will do.
         api_key: The only key it takes; by default any.
         keep_audio: Keep the caller's audio; see `ElevenLabsSimulatorSession.caller_audio`.
+        max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
+        responses_per_minute: Answers in any 60 s, all connections together; one more ends its own with an error and 1011.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -69,6 +72,8 @@ class ElevenLabsSimulator:
         api_key: str | None = None,
         keep_audio: bool = False,
         on_log: Callable[[str], None] | None = None,
+        max_connections: int | None = None,
+        responses_per_minute: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
         live: CascadeProvider | None = None,
     ) -> None:
@@ -79,6 +84,7 @@ class ElevenLabsSimulator:
         self._api_key = api_key
         self._keep_audio = keep_audio
         self._clock = clock
+        self._account = Account(max_connections, responses_per_minute, clock)
         self._record = Record(audio_bytes, on_log)
         self._signatures: dict[str, float] = {}
         self.scripts: list[Script] = []
@@ -196,11 +202,13 @@ class ElevenLabsSimulator:
             return 404, "no such agent"
         if signature := _query(url, "conversation_signature"):
             until_ms = self._signatures.pop(signature, None)
-            return None if until_ms is not None and self._clock.now_ms() < until_ms else (403, "signature not valid")
+            if until_ms is None or self._clock.now_ms() >= until_ms:
+                return 403, "signature not valid"
+            return self._account.refuses(self.sessions)
         key = self._key_of(headers)
         if key is None or (self._agent.is_private and not key):
             return 401, "the agent needs a key or a signed URL"
-        return None
+        return self._account.refuses(self.sessions)
 
     def _key_of(self, headers: Mapping[str, str]) -> str | None:
         """The key, ``""`` without one; `None` when it is wrong."""
@@ -210,7 +218,11 @@ class ElevenLabsSimulator:
     def _open(self, send: Send, hang_up: HangUp) -> Connection:
         now_ms = self._clock.now_ms()
         session = ElevenLabsSimulatorSession(
-            new_id=self._clock.new_id, agent=self._agent, now_ms=now_ms, keep_audio=self._keep_audio
+            new_id=self._clock.new_id,
+            agent=self._agent,
+            now_ms=now_ms,
+            keep_audio=self._keep_audio,
+            account=self._account,
         )
         self.sessions.append(session)
         director = self._director(session, now_ms)

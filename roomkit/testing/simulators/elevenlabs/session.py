@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent, filled
 from roomkit.testing.simulators.elevenlabs.reading import Reading
@@ -40,6 +41,7 @@ class ElevenLabsSimulatorSession:
         agent: Whom it talks to.
         now_ms: Loop time of the connection.
         keep_audio: Whether to fill ``caller_audio``.
+        account: Counts the answers.
 
     Attributes:
         heard: The caller's turns that nobody took note of yet, oldest first, with their words where they were typed.
@@ -52,7 +54,13 @@ class ElevenLabsSimulatorSession:
     """
 
     def __init__(
-        self, *, new_id: Callable[[str], str], agent: SimulatedAgent, now_ms: float, keep_audio: bool = False
+        self,
+        *,
+        new_id: Callable[[str], str],
+        agent: SimulatedAgent,
+        now_ms: float,
+        keep_audio: bool = False,
+        account: Account | None = None,
     ) -> None:
         self.id = new_id("conv")
         self.agent = agent
@@ -69,6 +77,7 @@ class ElevenLabsSimulatorSession:
         self._new_id = new_id
         self._now_ms = now_ms
         self._keep_audio = keep_audio
+        self._account = account
         self._out: list[Output] = []
         self._ear = Ear(agent.input_format, agent.silence_ms)
         self._ends_ms = now_ms + agent.max_duration_s * 1000
@@ -247,7 +256,7 @@ class ElevenLabsSimulatorSession:
             piece = audio[at : at + size_bytes]
             if self.listener is not None:
                 self.listener.on_audio(piece)
-            for is_onset in self._ear.hear(piece):
+            for is_onset in self._ear.hear(piece, None if self.listener is None else self.listener.level):
                 self._noticed(is_onset)
         return None
 
@@ -263,8 +272,11 @@ class ElevenLabsSimulatorSession:
     def _take_turn(self, turn: Turn, words: str) -> None:
         self.voice.interrupt(self._now_ms)
         self.voice.next_event()
+        if self._account is not None and not self._account.takes_response():
+            return self.refuse("llm_error", "Rate limit reached")
         self.heard.append((turn, words))
         self.owes_answer = True
+        return None
 
     def _take_result(self, event: Mapping[str, Any]) -> bool:
         if self.open_calls.pop(event["tool_call_id"], None) is None:

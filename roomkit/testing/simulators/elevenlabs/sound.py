@@ -5,7 +5,7 @@ The ear's only clock is the audio itself: a caller who stops sending has not sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -61,8 +61,15 @@ def alignment_of(text: str, begin: float, end: float, duration_ms: float) -> dic
     }
 
 
+Level = Callable[[bytes], float]
+"""Measures a frame of PCM16 LE mono."""
+
+
 class Listener(Protocol):
     """Who hears the caller and not only that they spoke: the agent of live mode. Told in the order of the audio."""
+
+    def level(self, frame: bytes) -> float:
+        """What takes the place of loudness; PCM16 LE mono at the rate of the agent's input."""
 
     def on_audio(self, audio: bytes) -> None:
         """The caller's next audio, in the agent's input format."""
@@ -86,12 +93,12 @@ class Ear:
         self._quiet_ms = 0
         self.is_speech = False
 
-    def hear(self, audio: bytes) -> Iterator[bool]:
+    def hear(self, audio: bytes, level: Level | None = None) -> Iterator[bool]:
         """True where speech begins, False where the silence after it is long enough."""
         self._pending += ulaw_to_pcm(audio) if self._is_ulaw else audio
         while len(self._pending) >= self._frame_bytes:
             frame, self._pending = self._pending[: self._frame_bytes], self._pending[self._frame_bytes :]
-            is_loud = loudness(frame, "audio/pcm") > THRESHOLD
+            is_loud = (loudness(frame, "audio/pcm") if level is None else level(frame)) > THRESHOLD
             self._loud_frames = self._loud_frames + 1 if is_loud else 0
             self._quiet_ms = 0 if is_loud else self._quiet_ms + FRAME_MS
             if not self.is_speech and self._loud_frames >= ONSET_FRAMES:

@@ -6,7 +6,7 @@ so. Audio may come at any declared rate. What follows from speech is the session
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from roomkit.testing.simulators.sound import loudness
@@ -18,6 +18,9 @@ THRESHOLDS: Final = {"START_SENSITIVITY_HIGH": 300.0, "START_SENSITIVITY_LOW": 1
 """RMS above which a frame is loud. The real model is not a level meter: ours, low for the sensitive one."""
 SILENCES_MS: Final = {"END_SENSITIVITY_HIGH": 500, "END_SENSITIVITY_LOW": 1_000}
 """Silence that ends a turn where ``silenceDurationMs`` is not given; the vendor does not publish its own."""
+
+Level = Callable[[bytes, int], float]
+"""Measures a frame of PCM16 LE mono at a rate, in place of its loudness."""
 
 Noticed = Literal["started", "stopped"]
 
@@ -32,7 +35,9 @@ class Ear:
         self._quiet_ms = 0
         self.is_speech = False
 
-    def hear(self, pcm: bytes, rate_hz: int, detection: Mapping[str, Any]) -> Iterator[Noticed]:
+    def hear(
+        self, pcm: bytes, rate_hz: int, detection: Mapping[str, Any], level: Level | None = None
+    ) -> Iterator[Noticed]:
         """Take PCM16 LE mono at ``rate_hz``; ``detection`` is ``automaticActivityDetection`` of the set-up."""
         if rate_hz != self._rate_hz:
             self._rate_hz, self._pending = rate_hz, b""
@@ -44,7 +49,8 @@ class Ear:
         usual_ms = SILENCES_MS[detection.get("endOfSpeechSensitivity", "END_SENSITIVITY_HIGH")]
         silence_ms = detection.get("silenceDurationMs", usual_ms)
         for at in range(0, whole_bytes, size_bytes):
-            is_loud = loudness(audio[at : at + size_bytes], "audio/pcm") > threshold
+            frame = audio[at : at + size_bytes]
+            is_loud = (loudness(frame, "audio/pcm") if level is None else level(frame, rate_hz)) > threshold
             yield from self._listen(is_loud, silence_ms)
 
     def stream_ended(self) -> Iterator[Noticed]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from roomkit.testing.simulators.gemini.ear import FRAME_MS, Ear, Noticed
+from roomkit.testing.simulators.gemini.ear import FRAME_MS, Ear, Level, Noticed
 from roomkit.testing.simulators.gemini.reading import decode_base64
 from roomkit.testing.simulators.gemini.settings import Refused, Settings
 from roomkit.testing.simulators.steps import Turn
@@ -36,6 +36,9 @@ class Piece:
 class Listener(Protocol):
     """Who hears the caller and not only that they spoke: the agent of live mode. Told in the order of the audio."""
 
+    def level(self, frame: bytes, rate_hz: int) -> float:
+        """What takes the place of loudness."""
+
     def on_audio(self, pcm: bytes, rate_hz: int) -> None:
         """The caller's next audio."""
 
@@ -48,10 +51,12 @@ class Hearing:
 
     Attributes:
         settings: The set-up in force.
+        level: Takes the place of loudness, if there is something better.
     """
 
     def __init__(self) -> None:
         self.settings = Settings({}, "")
+        self.level: Level | None = None
         self._ear = Ear()
         self._is_in_turn = False
 
@@ -90,7 +95,7 @@ class Hearing:
         for at in range(0, len(pcm), size_bytes):
             piece = pcm[at : at + size_bytes]
             yield Piece(piece, rate_hz)
-            yield from (_mark(one) for one in self._ear.hear(piece, rate_hz, self.settings.detection))
+            yield from (_mark(one) for one in self._ear.hear(piece, rate_hz, self.settings.detection, self.level))
 
     def _marked(self, *, is_start: bool) -> Iterator[Mark]:
         if not self.settings.is_manual:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from roomkit.clock import Clock
 from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
@@ -19,6 +19,9 @@ from roomkit.testing.simulators.live_agents import LiveAgents
 from roomkit.testing.simulators.openai.response import Call, words_of
 from roomkit.testing.simulators.sound import PCM_RATE_HZ
 from roomkit.voice.realtime.commands import ToolSpec
+
+LEVEL_OF_SPEECH: Final = 1_500.0
+"""As loud as certain speech is taken for: 0.2 is then enough where the ear is sensitive, and 0.67 where it is not."""
 
 
 class GeminiLiveDirector:
@@ -75,6 +78,10 @@ class GeminiLiveDirector:
         self._agent.close()
 
     # --- the client, to the agent -----------------------------------------------------------------------------------
+
+    def level(self, frame: bytes, rate_hz: int) -> float:
+        """See `Listener`."""
+        return LEVEL_OF_SPEECH * self._agent.speech_probability(frame, rate_hz)
 
     def on_audio(self, pcm: bytes, rate_hz: int) -> None:
         """See `Listener`."""

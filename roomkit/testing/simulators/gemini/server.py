@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
 from roomkit.testing.simulators.gemini.answers import audio_message
 from roomkit.testing.simulators.gemini.director import GeminiDirector
@@ -68,6 +69,8 @@ class GeminiSimulator:
         script: What it does; or a function making a script for each connection. By default it just answers.
         api_key: The only key it lets in; by default any, but there must be one.
         keep_audio: Keep the caller's audio; see `GeminiSimulatorSession.caller_audio`.
+        max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
+        responses_per_minute: Answers in any 60 s, all connections together; one more closes its own with 1011.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -84,6 +87,8 @@ class GeminiSimulator:
         api_key: str | None = None,
         keep_audio: bool = False,
         on_log: Callable[[str], None] | None = None,
+        max_connections: int | None = None,
+        responses_per_minute: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
         live: CascadeProvider | None = None,
     ) -> None:
@@ -92,6 +97,7 @@ class GeminiSimulator:
         self._api_key = api_key
         self._keep_audio = keep_audio
         self._clock = clock
+        self._account = Account(max_connections, responses_per_minute, clock)
         self._record = Record(audio_bytes, on_log)
         self._handles = Handles(clock.new_id)
         self.scripts: list[Script] = []
@@ -187,7 +193,7 @@ class GeminiSimulator:
             return 403, "Method doesn't allow unregistered callers"
         if self._api_key not in (None, dialled.key):
             return 401, "API key not valid. Please pass a valid API key."
-        return None
+        return self._account.refuses(self.sessions)
 
     def _open(self, dialled: Dialled, send: Send, hang_up: HangUp) -> Connection:
         now_ms = self._clock.now_ms()
@@ -197,6 +203,7 @@ class GeminiSimulator:
             is_alpha=dialled.is_alpha,
             now_ms=now_ms,
             keep_audio=self._keep_audio,
+            account=self._account,
         )
         self.sessions.append(session)
         director = self._director(session, now_ms)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.gemini.answers import Answers
 from roomkit.testing.simulators.gemini.handles import Handles, Saved
@@ -29,6 +30,7 @@ NOTICE_MS: Final = 60 * 1000
 SESSION_LIMIT_MS: Final = 15 * 60 * 1000
 """Of audio, where nothing compresses the context."""
 MAX_REASON_BYTES: Final = 123
+QUOTA_REASON: Final = "You exceeded your current quota, please check your plan and billing details."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class GeminiSimulatorSession:
         is_alpha: The client dialled ``v1alpha``.
         now_ms: Loop time of the connection.
         keep_audio: Whether to fill ``caller_audio``.
+        account: Counts the answers.
 
     Attributes:
         id: Its name in the log.
@@ -67,6 +70,7 @@ class GeminiSimulatorSession:
         is_alpha: bool,
         now_ms: float,
         keep_audio: bool = False,
+        account: Account | None = None,
     ) -> None:
         self.id = new_id("session")
         self.is_over = False
@@ -79,6 +83,7 @@ class GeminiSimulatorSession:
         self._handles = handles
         self._is_alpha = is_alpha
         self._keep_audio = keep_audio
+        self._account = account
         self._began_ms = self._now_ms = now_ms
         self._age_ms = 0.0
         self._later: list[tuple[float, int, Json]] = []
@@ -217,13 +222,12 @@ class GeminiSimulatorSession:
             return
         self.answers.interrupt()
         if is_complete:
-            if words := _words(turns):
-                self.heard.append(Heard("text", words))
-            self.answers.ask()
+            self._take_turn(Heard("text", words) if (words := _words(turns)) else None)
 
     def _realtime_input(self, body: Json) -> None:
         if not self._has_history:
             raise Refused("The initial history is not complete.")
+        self._hearing.level = None if self.listener is None else self.listener.level
         for one in self._hearing.take(body):
             if isinstance(one, Piece):
                 self._let_hear(one)
@@ -231,8 +235,7 @@ class GeminiSimulatorSession:
                 self._noticed(one.is_start, one.turn)
         if "text" in body:
             self.answers.interrupt()
-            self.heard.append(Heard("text", body["text"]))
-            self.answers.ask()
+            self._take_turn(Heard("text", body["text"]))
 
     def _let_hear(self, piece: Piece) -> None:
         if self._keep_audio:
@@ -247,10 +250,18 @@ class GeminiSimulatorSession:
         if self.listener is not None:
             self.listener.on_mark(is_start=is_start)
         if not is_start:
-            self.heard.append(Heard(turn))
-            self.answers.ask()
+            self._take_turn(Heard(turn))
         elif self.settings.interrupts:
             self.answers.interrupt()
+
+    def _take_turn(self, heard: Heard | None) -> None:
+        """A turn to be answered. Beyond the account's rate the service hangs up."""
+        if self._account is not None and not self._account.takes_response():
+            self.close(1011, QUOTA_REASON)
+            return
+        if heard is not None:
+            self.heard.append(heard)
+        self.answers.ask()
 
     def _tool_response(self, body: Json) -> None:
         for response in body["functionResponses"]:

@@ -6,7 +6,7 @@ It reports what it noticed; what follows from that (events, turns, answers) is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -41,11 +41,17 @@ class Stopped:
     chunk_bytes: int
 
 
+Level = Callable[[bytes, str], float]
+"""Measures a frame of an audio type, like `loudness`."""
+
 Noticed = Started | Stopped
 
 
 class Listener(Protocol):
     """Who hears the caller and not only that they spoke: the agent of live mode. Told in the order of the audio."""
+
+    def level(self, frame: bytes, audio_type: str) -> float:
+        """What takes the place of loudness: over 1,000 times a detector's threshold is speech."""
 
     def on_audio(self, audio: bytes, audio_type: str) -> None:
         """The caller's next audio."""
@@ -77,7 +83,9 @@ class Ear:
         """Audio since the last commit or clear."""
         return self._buffered_bytes / bytes_per_ms(self._audio_type)
 
-    def append(self, audio: bytes, audio_type: str, detection: Mapping[str, Any] | None) -> Iterator[Noticed]:
+    def append(
+        self, audio: bytes, audio_type: str, detection: Mapping[str, Any] | None, level: Level = loudness
+    ) -> Iterator[Noticed]:
         """Take audio as it came; ``detection`` is the session's ``turn_detection``, `None` for manual turns."""
         if audio_type != self._audio_type:
             self._audio_type, self._pending = audio_type, b""
@@ -90,7 +98,7 @@ class Ear:
             self._position_ms += FRAME_MS
             chunk_bytes += size_bytes
             if detection is not None:
-                yield from self._listen(loudness(frame, audio_type), detection, chunk_bytes)
+                yield from self._listen(level(frame, audio_type), detection, chunk_bytes)
 
     def empty(self) -> None:
         """The buffer was committed or cleared."""

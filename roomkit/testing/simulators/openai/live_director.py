@@ -89,6 +89,10 @@ class OpenAILiveDirector:
 
     # --- the client, to the agent -----------------------------------------------------------------------------------
 
+    def level(self, frame: bytes, audio_type: str) -> float:
+        """See `Listener`."""
+        return 1_000 * self._agent.speech_probability(decoded(frame, audio_type), rate_of(audio_type))
+
     def on_audio(self, audio: bytes, audio_type: str) -> None:
         """See `Listener`."""
         self._agent.hear(decoded(audio, audio_type), rate_of(audio_type))

@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event, Item, Refused
@@ -21,6 +22,7 @@ from roomkit.testing.simulators.openai.ear import Ear, Listener, Started
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
 from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.sound import loudness
 from roomkit.testing.simulators.steps import Turn
 
 COMMIT_MINIMUM_MS: Final = 100
@@ -49,6 +51,7 @@ class OpenAISimulatorSession:
         now_ms: Loop time of the connection.
         wall_s: The same moment as seconds since 1970.
         keep_audio: Whether to fill ``caller_audio``.
+        account: Counts the responses.
 
     Attributes:
         session: The session object as the server would show it.
@@ -60,7 +63,7 @@ class OpenAISimulatorSession:
     """
 
     def __init__(
-        self, *, new_id: Callable[[str], str], model: str, now_ms: float, wall_s: float, keep_audio: bool = False
+        self, *, new_id: Callable[[str], str], model: str, now_ms: float, wall_s: float, keep_audio: bool = False, account: Account | None = None
     ) -> None:
         self._new_id = new_id
         self._out: list[Output] = []
@@ -74,7 +77,7 @@ class OpenAISimulatorSession:
         self.caller_audio = bytearray()
         self.session = default_session(new_id("sess"), model, int(wall_s) + SESSION_LIMIT_MS // 1000)
         self.conversation = Conversation()
-        self.answers = Answers(self.emit, self.conversation, new_id, self.session)
+        self.answers = Answers(self.emit, self.conversation, new_id, self.session, account)
         self.heard: deque[Heard] = deque()
         self.listener: Listener | None = None
         self.emit("session.created", session=deepcopy(self.session))
@@ -246,7 +249,8 @@ class OpenAISimulatorSession:
         if self._keep_audio:
             self.caller_audio += pcm
         told_bytes = 0
-        for noticed in self._ear.append(pcm, audio_type, detection):
+        level = loudness if self.listener is None else self.listener.level
+        for noticed in self._ear.append(pcm, audio_type, detection, level):
             self._let_hear(pcm[told_bytes : noticed.chunk_bytes], audio_type)
             told_bytes = noticed.chunk_bytes
             if isinstance(noticed, Started):
