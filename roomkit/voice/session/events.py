@@ -77,7 +77,7 @@ class SessionEvents:
         on_typed: Callable[[str], Awaitable[None]],
     ) -> None:
         self._context = context
-        self._lane = lane = context.lane
+        self._lane = context.lane
         self._on_provider_lost = on_provider_lost
         self.owes_answer = False
         self.holds_results = False
@@ -90,32 +90,10 @@ class SessionEvents:
             on_speaking=lambda is_speaking: context.tell_client(messages.speaking("assistant", is_speaking)),
             on_turn=self._turn_complete,
         )
-        self.media = Media(
-            client,
-            context.settings,
-            on_new_item=self.voice.audio_came,
-            on_first=self.voice.audio_left,
-            on_overflow=self._overflowed,
-            on_input_level=self._observers.input_level,
-            on_output_level=self._observers.output_level,
-        )
+        self.media = self._new_media(client)
         self.account = Account(context.view, context.settings.prices or shipped_prices(), self.media, context.clock)
         self.budget = budget_keeper(context, self)
-        self.conversation = Conversation(
-            context.view,
-            context.settings,
-            context.port,
-            context.clock,
-            send=self._tell_client,
-            unheard_ms=self.media.output.unheard_ms,
-            dropped_ms=self.media.output.dropped_ms,
-            when_heard=lambda response_id, work: self.media.output.when_heard(response_id, lambda: lane.put(work)),
-            on_allowed=self._allowed,
-            on_agent_allowed=self._agent_allowed,
-            on_blocked=self._blocked,
-            wake_at=self._wake_at,
-            recorded=self.account.recorded,
-        )
+        self.conversation = self._new_conversation()
         self.floor = Floor(
             context, self.media, self.voice, self.conversation, self._observers, on_cut=self._answers_were_cut
         )
@@ -135,8 +113,41 @@ class SessionEvents:
             on_gone=on_client_gone,
             on_typed=on_typed,
         ).take
-        self.speech = Speeches(context, self.conversation.transcripts, heard=self.media.output.heard)
-        self.tools = ToolCalls(
+        self.speech = Speeches(context, self.conversation.transcripts, heard=self.media.output.ledger.items)
+        self.tools = self._new_tools()
+
+    def _new_media(self, client: TransportLink) -> Media:
+        return Media(
+            client,
+            self._context.settings,
+            on_new_item=self.voice.audio_came,
+            on_first=self.voice.audio_left,
+            on_overflow=self._overflowed,
+            on_input_level=self._observers.input_level,
+            on_output_level=self._observers.output_level,
+        )
+
+    def _new_conversation(self) -> Conversation:
+        context, ledger = self._context, self.media.output.ledger
+        return Conversation(
+            context.view,
+            context.settings,
+            context.port,
+            context.clock,
+            send=self.tell_client,
+            unheard_ms=ledger.unheard_ms,
+            dropped_ms=ledger.dropped_ms,
+            when_heard=lambda response_id, work: ledger.when_heard(response_id, lambda: self._lane.put(work)),
+            on_allowed=self._allowed,
+            on_agent_allowed=self._agent_allowed,
+            on_blocked=self._blocked,
+            wake_at=self._wake_at,
+            recorded=self.account.recorded,
+        )
+
+    def _new_tools(self) -> ToolCalls:
+        context = self._context
+        return ToolCalls(
             context.view,
             context.port,
             start_task=context.start_task,
@@ -163,10 +174,11 @@ class SessionEvents:
         self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
         self.speech.link_lost(unfinished, is_heard=self.voice.is_speaking)
         self.media.detach()
-        begun = self.media.output.response_ids()
+        begun = self.media.output.ledger.response_ids()
         self._lane.put(lambda: self.conversation.link_lost(begun))
         for response_id in unfinished:
-            self.media.output.when_heard(response_id, partial(self._answer_was_heard, response_id, is_whole=False))
+            heard_so_far = partial(self._answer_was_heard, response_id, is_whole=False)
+            self.media.output.ledger.when_heard(response_id, heard_so_far)
 
     def permit(self, *, can_write: bool, can_read: bool) -> None:
         """The binding's live permission; holds from the very next frame."""
@@ -175,9 +187,9 @@ class SessionEvents:
         if (cut := self.media.stop_output(not can_read)) is not None:
             self.floor.was_cut(cut)
 
-    def _tell_client(self, message: messages.Message) -> None:
+    def tell_client(self, message: messages.Message) -> None:
         """Who may not hear the agent does not read it either, but for what was heard when it was cut off."""
-        is_agents = message["type"] == "transcription" and message["role"] == "assistant"
+        is_agents = message.get("type") == "transcription" and message.get("role") == "assistant"
         if self._can_read or not is_agents or message.get("interrupted"):
             self._context.tell_client(message)
 
@@ -272,9 +284,9 @@ class SessionEvents:
         if self._guard is not None:
             self._guard.all_said(event.response_id)
         self.account.answered(event.usage)
-        was_begun = event.status == "completed" or event.response_id in self.media.output.response_ids()
+        was_begun = event.status == "completed" or event.response_id in self.media.output.ledger.response_ids()
         self._lane.put(lambda: self.conversation.response_done(event.response_id, was_begun=was_begun))
-        self.media.output.when_heard(event.response_id, lambda: self._answer_was_heard(event.response_id))
+        self.media.output.ledger.when_heard(event.response_id, lambda: self._answer_was_heard(event.response_id))
 
     # --- the agent's voice ----------------------------------------------------------------------------------------
 

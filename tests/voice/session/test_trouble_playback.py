@@ -208,7 +208,7 @@ async def test_a_client_that_stalls_is_sent_no_more_and_nothing_counts_as_heard_
     says(call, *answer(1, TEN, 10))
     stalled.begins()
     await asyncio.sleep(5)
-    sent_ms, unheard_ms = call.heard_ms(), call.session.events.media.output.unheard_ms()
+    sent_ms, unheard_ms = call.heard_ms(), call.session.events.media.output.ledger.unheard_ms()
     stalled.ends()
     await asyncio.sleep(11)
 

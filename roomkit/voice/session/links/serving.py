@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from roomkit.errors import ConfigError
 from roomkit.models.session import LinkState
 from roomkit.voice.realtime.commands import (
     AskForResponse,
@@ -32,6 +33,7 @@ from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links.between import BetweenTurns
 from roomkit.voice.session.links.candidates import Candidate, Roster
 from roomkit.voice.session.links.resumption import Resumption
+from roomkit.voice.session.links.second_ask import SecondAsk
 from roomkit.voice.session.links.slot import OpenLink, ProviderSlot
 from roomkit.voice.session.links.stall import StallWatch
 from roomkit.voice.session.links.unsent import Unsent
@@ -71,6 +73,7 @@ class Serving:
         self._on_going_away = on_going_away
         self._slot = ProviderSlot()
         self._unsent = Unsent()
+        self._second = SecondAsk(self._ask_again)
         self._stall = StallWatch(
             context.settings.stall_timeout_s,
             has_another=lambda: roster.has_another,
@@ -124,11 +127,11 @@ class Serving:
             self._let_go()
             self._between.link_replaced()
         for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
-            opened.link.send(command)
+            self._tell(opened, command)
         self._name(opened.candidate)
         self._events.attach(opened)
         for command in self._unsent.after_audio():
-            opened.link.send(command)
+            self._tell(opened, command)
         self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
         return replaced
 
@@ -191,6 +194,12 @@ class Serving:
             return conversation.history.since(mark, opened.provider, own_mark)
         return conversation.history.replay(conversation.unheard_words())
 
+    def _tell(self, opened: OpenLink, command: Command) -> None:
+        try:
+            opened.link.send(command)
+        except ConfigError as error:  # another vendor could: the call goes on without a picture, or a turn by hand
+            self._context.warn("unsupported", str(error))
+
     def _name(self, candidate: Candidate) -> None:
         view, self._roster.current = self._context.view, candidate
         self._events.conversation.history.speaker = candidate.provider
@@ -208,7 +217,7 @@ class Serving:
         if is_heard:
             return self._context.clock.now_ms()
         output = self._events.media.output
-        return self._event_count + output.received_bytes - int(output.unheard_ms())
+        return self._event_count + output.received_bytes - int(output.ledger.unheard_ms())
 
     @property
     def _owes(self) -> bool:

@@ -52,7 +52,7 @@ class Floor:
 
     def caller_speaks(self) -> None:
         """The provider hears the caller begin: that stops the agent if it may, and if there is something to stop."""
-        if interrupts(self.policy, self._media.output.unheard_ms(), is_protected=False):
+        if interrupts(self.policy, self._media.output.ledger.unheard_ms(), is_protected=False):
             self.barge_in(by_provider=True)
 
     def caller_writes(self) -> None:
@@ -91,7 +91,7 @@ class Floor:
 
     def _is_going_on(self, response_id: str) -> bool:
         """Whether more of the answer may be made or heard; another one that has begun since is not to suffer for it."""
-        return response_id in self._media.in_flight or self._media.output.unheard_ms(response_id) > 0.0
+        return response_id in self._media.in_flight or self._media.output.ledger.unheard_ms(response_id) > 0.0
 
     def was_cut(self, cut: Cut) -> None:
         """The audio was stopped: tell everybody who counts on it."""

@@ -87,7 +87,7 @@ class Media:
     @property
     def is_busy(self) -> bool:
         """Whether an answer is being made or heard."""
-        return bool(self.in_flight) or self.output.unheard_ms() > 0.0
+        return bool(self.in_flight) or self.output.ledger.unheard_ms() > 0.0
 
     @property
     def highest_rate_hz(self) -> int:
@@ -101,7 +101,7 @@ class Media:
     def attach(self, opened: OpenLink) -> None:
         """A provider link is up: caller audio that waited goes first."""
         self._provider = opened
-        self._items_of_older_links = self.output.item_ids()
+        self._items_of_older_links = self.output.ledger.item_ids()
         self.output.attach_provider(opened.ready.output_rate_hz)
         self.input.attach(opened.link, opened.ready.input_rate_hz)
 
@@ -147,7 +147,7 @@ class Media:
         """The client has no speaker: what is shown counts as heard; or it has one again, for the answers to come."""
         self.output.client_reads(reads)
         if not reads:  # an answer is not taken up aloud in the middle of a word
-            for response_id in filter(self.output.is_read, self.in_flight):
+            for response_id in filter(self.output.ledger.is_read, self.in_flight):
                 self.output.drop(response_id)
 
     def from_provider(self, audio: Audio) -> None:
@@ -160,7 +160,7 @@ class Media:
         Args:
             by_provider: The provider cancels its running answer itself (its own VAD heard the caller).
         """
-        ledger = self.output.heard()
+        ledger = self.output.ledger.items()
         items = self.output.cut()
         response_ids = {item.response_id for item in items} | self.in_flight
         for response_id in self.in_flight:
@@ -172,7 +172,7 @@ class Media:
                 self._truncate(items)
         for response_id in response_ids - self.in_flight:
             self.output.forget(response_id)
-        read = frozenset(filter(self.output.is_read, response_ids))
+        read = frozenset(filter(self.output.ledger.is_read, response_ids))
         return Cut(items, response_ids, frozenset(self.in_flight), ledger, read)
 
     def _truncate(self, items: list[HeardItem]) -> None:

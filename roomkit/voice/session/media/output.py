@@ -1,7 +1,8 @@
-"""The agent's audio on its way to the caller: resampling, pacing, gate, hand-over; and what of it was heard.
+"""The agent's audio on its way to the caller: resampling, pacing, gate, hand-over.
 
 The gate is read as a frame *leaves*: closing it throws away what still waits. The pacer holds what the provider made
-faster than it is spoken, so that an interruption has little to call back. Not in here: whether to interrupt (`turns`).
+faster than it is spoken, so that an interruption has little to call back. Not in here: what of it was heard
+(`heard_ledger`), whether to interrupt (`turns`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.pacer import Lead
 from roomkit.voice.audio.pcm import Alignment
-from roomkit.voice.audio.playback import DroppedAudio, HeardItem, Playback, PlayedItem
+from roomkit.voice.audio.playback import HeardItem, Playback, PlayedItem
 from roomkit.voice.audio.rates import resampler
 from roomkit.voice.backends.base import TransportLink
 from roomkit.voice.realtime.provider_events import Audio
+from roomkit.voice.session.media.heard_ledger import HeardLedger
 from roomkit.voice.session.media.input import LEVEL_INTERVAL_MS
 from roomkit.voice.session.recent import Recent
 
@@ -34,9 +36,6 @@ BURST_MS = 60.0
 MAX_QUEUED_MS = 600_000.0
 """Agent audio waiting beyond this (ten minutes) is cut and reported: no answer is that long."""
 
-HEARD_CHECK_MS = 20.0
-"""Shortest interval at which a waiter's answer is looked at again."""
-
 Piece = tuple[bytes, float, PlayedItem]
 
 
@@ -51,6 +50,7 @@ class OutputPath:
         on_level: Offered a piece of audio about every 100 ms of it.
 
     Attributes:
+        ledger: What was heard of it.
         received_bytes: Audio that came from provider links so far, at their rates, heard or not.
         guard: Keeps audio back until its words were judged, while there is one.
         tap: Gets what leaves for the client, and is told what of it was never heard, while the session is recorded.
@@ -71,6 +71,7 @@ class OutputPath:
         self._lead_ms = lead_ms
         self._lead = Lead(lead_ms)
         self._playback = Playback()
+        self.ledger = HeardLedger(self._playback, position_ms=self._position_ms, left_ms=self._left_ms)
         self._on_new_item = on_new_item
         self._on_first = on_first
         self._on_overflow = on_overflow
@@ -80,13 +81,9 @@ class OutputPath:
         self._alignment = Alignment()
         self._resampler: Resampler | None = None
         self._dropped_responses = Recent()
-        self._dropped = DroppedAudio()
         self._pump_timer: asyncio.TimerHandle | None = None
-        self._heard_timer: asyncio.TimerHandle | None = None
-        self._waiters: dict[str, list[Callable[[], None]]] = {}
         self._is_open = self._is_attached = True
         self._client_reads = False
-        self._read = Recent()
         self._overflowed = False
         self.received_bytes = 0
         self.guard: OutputGuard | None = None
@@ -107,14 +104,6 @@ class OutputPath:
         """The provider link is gone: nothing more comes of its answers, and another may count them anew."""
         self._dropped_responses.clear()
 
-    def item_ids(self) -> frozenset[str]:
-        """The items whose audio came and may not have been heard yet."""
-        return self._playback.item_ids()
-
-    def response_ids(self) -> frozenset[str]:
-        """The answers whose audio came; of those heard to their end the newest only."""
-        return self._playback.response_ids()
-
     def detach_client(self) -> None:
         """The client is away: what was sent counts as heard, the rest waits for it."""
         self._is_attached = False
@@ -133,7 +122,7 @@ class OutputPath:
     def client_reads(self, reads: bool) -> None:
         """The client cannot play: what waits, and what comes, counts as heard and stays here. Or it can play again."""
         if reads and self.tap is not None:
-            self.tap.agent_cut(self.unplayed_ms())
+            self.tap.agent_cut(self.ledger.unplayed_ms())
         self._client_reads = reads
         self._lead = Lead(math.inf if reads else self._lead_ms)
         if not self._playback.is_at_start:  # else both count from zero
@@ -141,11 +130,7 @@ class OutputPath:
             self._link.clear_audio(self._playback.epoch)
         self._cancel_timers()
         self._pump()
-        self._look_who_was_heard()
-
-    def is_read(self, response_id: str) -> bool:
-        """Whether the caller read the answer, or a part of it, for want of a speaker."""
-        return response_id in self._read
+        self.ledger.look()
 
     def close(self) -> None:
         """Stop the timers and let go of the audio."""
@@ -153,7 +138,7 @@ class OutputPath:
         if self.guard is not None:
             self.guard.clear()
         self._queue.clear()
-        self._waiters.clear()
+        self.ledger.forget_waiters()
         self._is_open = False
 
     # --- the path -----------------------------------------------------------------------------------------------
@@ -163,7 +148,7 @@ class OutputPath:
         pcm, response_id, item_id = audio
         self.received_bytes += len(pcm)
         if response_id in self._dropped_responses or not self._is_open:
-            self._dropped.add(item_id or response_id, len(pcm) * 500.0 / self._provider_rate_hz)
+            self.ledger.dropped.add(item_id or response_id, len(pcm) * 500.0 / self._provider_rate_hz)
             return
         if len(pcm) & 1 or self._alignment.held:
             pcm = self._alignment.feed(pcm)
@@ -224,7 +209,7 @@ class OutputPath:
 
     def _send(self, pcm: bytes, duration_ms: float, item: PlayedItem, now_ms: float) -> None:
         if self._client_reads:
-            self._read.add(item.response_id)
+            self.ledger.read.add(item.response_id)
             if self._playback.sent(item, duration_ms):
                 self._on_first(item)
             return
@@ -239,33 +224,12 @@ class OutputPath:
             self._until_level = self._level_bytes
             self._on_level(pcm)
 
-    # --- what was heard -----------------------------------------------------------------------------------------
+    # --- the client's report -----------------------------------------------------------------------------------------
 
     @property
     def rate_hz(self) -> int:
         """What the client's link takes."""
         return self._rate_hz
-
-    @property
-    def epoch(self) -> int:
-        """How many times the client was told to clear."""
-        return self._playback.epoch
-
-    def unheard_ms(self, response_id: str | None = None) -> float:
-        """Agent audio that came but was not heard yet, of one answer or of all."""
-        return self._playback.unheard_ms(self._position_ms(), response_id)
-
-    def unplayed_ms(self) -> float:
-        """Agent audio that left for the client but was not heard yet."""
-        return self._playback.unplayed_ms(self._position_ms())
-
-    def heard(self) -> tuple[HeardItem, ...]:
-        """How much was heard of each item whose audio came and is still known."""
-        return tuple(self._playback.heard(self._position_ms()))
-
-    def dropped_ms(self, key: str) -> float:
-        """Audio of an item (or, without ids, of an answer) that came after it was cut and went nowhere."""
-        return self._dropped.of(key)
 
     def reported(self, played_ms: float, epoch: int) -> float | None:
         """The client reports its playback; returns the position in this epoch, or None for an old epoch's report."""
@@ -273,35 +237,9 @@ class OutputPath:
         if unplayed_ms is None:
             return None
         self._lead.reported(unplayed_ms, self._now_ms())
-        if unplayed_ms <= 0.0 and self._waiters and not self._queue:
-            self._look_who_was_heard()
+        if unplayed_ms <= 0.0 and self.ledger.is_awaited and not self._queue:
+            self.ledger.look()
         return self._position_ms()
-
-    def when_heard(self, response_id: str, callback: Callable[[], None]) -> None:
-        """Call once when nothing of the answer is unheard; at once if that is so now. An interruption drops it."""
-        if self.unheard_ms(response_id) <= 0.0:
-            callback()
-            return
-        self._waiters.setdefault(response_id, []).append(callback)
-        if self._heard_timer is None:
-            self._arm_heard_timer()
-
-    def _look_who_was_heard(self) -> None:
-        self._heard_timer = None
-        position_ms = self._position_ms()
-        heard = [key for key in self._waiters if self._playback.unheard_ms(position_ms, key) <= 0.0]
-        callbacks = [callback for key in heard for callback in self._waiters.pop(key)]
-        self._playback.forget_heard(position_ms)
-        if self._waiters:
-            self._arm_heard_timer()
-        for callback in callbacks:
-            callback()
-
-    def _arm_heard_timer(self) -> None:
-        if self._heard_timer is not None:
-            self._heard_timer.cancel()
-        left_ms = self._queued_ms + self._lead.ahead_ms(self._now_ms())
-        self._heard_timer = self._loop.call_later(max(HEARD_CHECK_MS, left_ms) / 1000.0, self._look_who_was_heard)
 
     # --- stopping -----------------------------------------------------------------------------------------------
 
@@ -317,7 +255,7 @@ class OutputPath:
     def cut(self) -> list[HeardItem]:
         """Throw away everything unheard, here and at the client. Returns what was not heard to its end."""
         if self.tap is not None:
-            self.tap.agent_cut(self.unplayed_ms())
+            self.tap.agent_cut(self.ledger.unplayed_ms())
         cut = self._playback.cut(self._position_ms())
         for item in cut:
             self._dropped_responses.add(item.response_id)
@@ -325,7 +263,7 @@ class OutputPath:
         self._queued_ms = 0.0
         if self.guard is not None:
             self.guard.clear()
-        self._waiters.clear()
+        self.ledger.forget_waiters()
         self._overflowed = False
         self._lead.cleared()
         self._alignment = Alignment()
@@ -355,13 +293,17 @@ class OutputPath:
         self._until_level = self._level_bytes
 
     def _cancel_timers(self) -> None:
-        for timer in (self._pump_timer, self._heard_timer):
-            if timer is not None:
-                timer.cancel()
-        self._pump_timer = self._heard_timer = None
+        if self._pump_timer is not None:
+            self._pump_timer.cancel()
+            self._pump_timer = None
+        self.ledger.rest()
 
     def _now_ms(self) -> float:
         return self._loop.time() * 1000.0
+
+    def _left_ms(self) -> float:
+        """Until all of it has been heard, if nothing more comes."""
+        return self._queued_ms + self._lead.ahead_ms(self._now_ms())
 
     def _position_ms(self) -> float:
         now_ms = self._now_ms()

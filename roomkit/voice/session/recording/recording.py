@@ -161,7 +161,7 @@ class SessionRecording:
         if self._recorder is not recorder:  # it was stopped meanwhile, and another may have begun
             return
         if self._media is not None:
-            recorder.agent_cut(self._media.output.unplayed_ms())
+            recorder.agent_cut(self._media.output.ledger.unplayed_ms())
             self._media.tap(None)
         self._recorder = self._task = self._context.recorder = None
 
