@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from roomkit.errors import ConfigError
 from roomkit.models.session import LinkState
 from roomkit.voice.realtime.commands import (
     AskForResponse,
@@ -33,7 +32,6 @@ from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links.between import BetweenTurns
 from roomkit.voice.session.links.candidates import Candidate, Roster
 from roomkit.voice.session.links.resumption import Resumption
-from roomkit.voice.session.links.second_ask import SecondAsk
 from roomkit.voice.session.links.slot import OpenLink, ProviderSlot
 from roomkit.voice.session.links.stall import StallWatch
 from roomkit.voice.session.links.unsent import Unsent
@@ -73,7 +71,6 @@ class Serving:
         self._on_going_away = on_going_away
         self._slot = ProviderSlot()
         self._unsent = Unsent()
-        self._second = SecondAsk(self._ask_again)
         self._stall = StallWatch(
             context.settings.stall_timeout_s,
             has_another=lambda: roster.has_another,
@@ -127,11 +124,11 @@ class Serving:
             self._let_go()
             self._between.link_replaced()
         for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
-            self._tell(opened, command)
+            opened.link.send(command)
         self._name(opened.candidate)
         self._events.attach(opened)
         for command in self._unsent.after_audio():
-            self._tell(opened, command)
+            opened.link.send(command)
         self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
         return replaced
 
@@ -193,12 +190,6 @@ class Serving:
             mark = self._resumption.mark_of(opened.provider)
             return conversation.history.since(mark, opened.provider, own_mark)
         return conversation.history.replay(conversation.unheard_words())
-
-    def _tell(self, opened: OpenLink, command: Command) -> None:
-        try:
-            opened.link.send(command)
-        except ConfigError as error:  # another vendor could: the call goes on without a picture, or a turn by hand
-            self._context.warn("unsupported", str(error))
 
     def _name(self, candidate: Candidate) -> None:
         view, self._roster.current = self._context.view, candidate
