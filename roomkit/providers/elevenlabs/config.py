@@ -45,7 +45,7 @@ class ElevenLabsRealtimeConfig(BaseModel):
     base_url: str | None = None
     environment: str | None = None
     branch_id: str | None = None
-    max_duration_s: int | None = Field(None, ge=10)
+    max_duration_s: int | None = Field(default=None, ge=10)
 
     @property
     def key(self) -> str:
