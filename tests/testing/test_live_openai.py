@@ -20,7 +20,8 @@ from websockets.asyncio.client import connect
 
 from roomkit.errors import ConfigError
 from roomkit.providers.local.realtime import LocalRealtimeProvider
-from roomkit.testing import OpenAISimulator, Script
+from roomkit.testing import OpenAISimulator, Script, hear, say
+from roomkit.testing.simulators import connection as connection_module
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.sound import coded, decoded, tone
 from roomkit.voice.audio.resample import Resampler
@@ -194,6 +195,32 @@ async def test_a_client_that_vanishes_during_an_answer_leaves_nothing_behind_and
             answer = await until(connection, "response.done")
 
     assert "nine to six" in words_of(answer)
+
+
+async def test_the_line_to_a_client_that_reads_nothing_is_cut_before_memory_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_module, "MOST_UNSENT_BYTES", 400_000)
+    is_cut = asyncio.Event()
+
+    def note(line: str) -> None:
+        if "closed 1006" in line:
+            is_cut.set()
+
+    simulator = OpenAISimulator(Script(hear("text"), say("A story.", seconds=600)), on_log=note)
+    headers = {"Authorization": "Bearer sk-test"}
+    async with (
+        simulator.serve() as server,
+        connect(f"{server.url}?model={MODEL}", additional_headers=headers, max_queue=1) as raw,
+    ):
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a story"}]}
+        await raw.send(json.dumps({"type": "conversation.item.create", "item": item}))
+        await raw.send('{"type": "response.create"}')
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await is_cut.wait()
+        raw.transport.abort()
+
+    assert is_cut.is_set()
 
 
 @pytest.mark.parametrize("audio_type", ["audio/pcmu", "audio/pcma"])

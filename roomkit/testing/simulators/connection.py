@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from roomkit.clock import Clock
 from roomkit.testing.simulators.record import Record
-from roomkit.voice.wires.port import WireClosed
+from roomkit.voice.wires.memory import memory_pair
+from roomkit.voice.wires.port import WireClosed, WirePort
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +155,36 @@ class Talking(Protocol):
         """The connection is over."""
 
 
+MOST_UNSENT_BYTES: Final = 256 * 1024 * 1024
+"""For a client that does not read: an answer of an hour fits. Beyond, the line is dead."""
+
+
+def in_memory(open_: Callable[[Send, HangUp], Talking], max_message_bytes: int) -> WirePort:
+    """A client's end of a connection without a socket; ``open_`` begins the conversation."""
+    ours, theirs = memory_pair(max_message_bytes=max_message_bytes)
+
+    def hang_up(close: Close) -> None:
+        if close.code == 1006:
+            ours.drop()
+        else:
+            ours.close(close.code, close.reason)
+
+    talking = open_(ours.send, hang_up)
+    ours.start(talking.receive, talking.gone)
+    return theirs
+
+
 class Socket:
     """One connection of the `websockets` server."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
-        self._outbox: asyncio.Queue[str | bytes | Close] = asyncio.Queue()  # unbounded: it is a test's own answer
+        self._outbox: asyncio.Queue[str | bytes | Close] = asyncio.Queue()
+        self._unsent_bytes = 0
 
     async def talk(self, open_: Callable[[Send, HangUp], Talking]) -> None:
         """Serve the client until one side ends it; ``open_`` begins the conversation."""
-        talking = open_(self._outbox.put_nowait, self._outbox.put_nowait)
+        talking = open_(self._put, self._outbox.put_nowait)
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self._write(), name="simulator-writer")
             try:
@@ -176,10 +197,18 @@ class Socket:
                 talking.gone(WireClosed(frame if frame is not None else 1006))
                 writer.cancel()
 
+    def _put(self, message: str | bytes) -> None:
+        self._unsent_bytes += len(message)
+        if self._unsent_bytes > MOST_UNSENT_BYTES:
+            self._connection.transport.abort()
+        else:
+            self._outbox.put_nowait(message)
+
     async def _write(self) -> None:
         try:
             while not isinstance(out := await self._outbox.get(), Close):
                 await self._connection.send(out)
+                self._unsent_bytes -= len(out)
             if out.code == 1006:
                 self._connection.transport.abort()
             else:
