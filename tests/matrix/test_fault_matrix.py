@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +17,16 @@ from tests.matrix.vendors import SECONDARY, VENDORS
 from tests.matrix.wires import KEEP_ALIVE_S, Fault
 
 pytestmark = pytest.mark.virtual_time
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_was_there_before() -> Iterator[None]:
+    """Each cell looks for objects that are left: what other tests made need not be looked through every time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 IN_THE_CALL = (Phase.CALLER, Phase.AGENT, Phase.TOOL)
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import cast
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from roomkit._aio import Supervisor
@@ -69,6 +71,19 @@ class WebsocketsHost:
         return self._connection.transport.get_write_buffer_size()
 
 
+class _Dialled(ClientConnection):
+    """A client's connection that ends with the peer's close frame, which was answered.
+
+    The library waits for the peer to drop the socket, for seconds, and takes what is sent meanwhile to nowhere.
+    """
+
+    def process_event(self, event: Event) -> None:
+        """See `Connection.process_event`."""
+        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+            self.transport.close()
+
+
 async def dial(endpoint: Endpoint) -> QueuedWire:
     """Open a client wire; see `Dialler`."""
     try:
@@ -77,6 +92,7 @@ async def dial(endpoint: Endpoint) -> QueuedWire:
             additional_headers=dict(endpoint.headers),
             subprotocols=[Subprotocol(name) for name in endpoint.subprotocols] or None,
             max_size=endpoint.max_message_bytes,
+            create_connection=_Dialled,
             compression=None,
             open_timeout=None,
             proxy=None,
