@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.account import Account
-from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
+from roomkit.testing.simulators.connection import Connection, Director, HangUp, Send, Socket, in_memory
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
 from roomkit.testing.simulators.elevenlabs.live_director import ElevenLabsLiveDirector
@@ -26,7 +26,6 @@ from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
 from roomkit.voice.pipeline.provider import CascadeProvider
-from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ SIGNED_URL_PATH: Final = f"{PATH}/get-signed-url"
 SIGNATURE_LIFE_MS: Final = 15 * 60 * 1000
 READ_LIMIT_BYTES: Final = 16 * 1024 * 1024
 
-_NO_FRAME: Final = 1006
-
 
 class ElevenLabsSimulator:
     """The ElevenLabs Agents server as a test wants it.
@@ -53,7 +50,7 @@ class ElevenLabsSimulator:
         api_key: The only key it takes; by default any.
         keep_audio: Keep the caller's audio; see `ElevenLabsSimulatorSession.caller_audio`.
         max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
-        responses_per_minute: Answers in any 60 s, all connections together; one more ends its own with an error and 1011.
+        responses_per_minute: Answers in any 60 s over all connections; one more ends its own with an error and 1011.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -115,17 +112,7 @@ class ElevenLabsSimulator:
             raise WireRefused(*refused)
         if self._agents is not None:
             await self._agents.warm()
-        ours, theirs = memory_pair(max_message_bytes=READ_LIMIT_BYTES)
-
-        def hang_up(close: Close) -> None:
-            if close.code == _NO_FRAME:
-                ours.drop()
-            else:
-                ours.close(close.code, close.reason)
-
-        connection = self._open(ours.send, hang_up)
-        ours.start(connection.receive, connection.gone)
-        return theirs
+        return in_memory(self._open, READ_LIMIT_BYTES)
 
     async def sign(self, config: ElevenLabsRealtimeConfig) -> str:
         """A signed URL in memory, for a provider whose ``dial`` is in memory too.

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.account import Account
-from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
+from roomkit.testing.simulators.connection import Connection, Director, HangUp, Send, Socket, in_memory
 from roomkit.testing.simulators.gemini.answers import audio_message
 from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
@@ -28,7 +28,6 @@ from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.record import Record
 from roomkit.testing.simulators.script import Script
 from roomkit.voice.pipeline.provider import CascadeProvider
-from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class GeminiSimulator:
         api_key: The only key it lets in; by default any, but there must be one.
         keep_audio: Keep the caller's audio; see `GeminiSimulatorSession.caller_audio`.
         max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
-        responses_per_minute: Answers in any 60 s, all connections together; one more closes its own with 1011.
+        responses_per_minute: Answers in any 60 s over all connections; one more closes its own with 1011.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -129,17 +128,7 @@ class GeminiSimulator:
             raise WireRefused(*refused)
         if self._agents is not None:
             await self._agents.warm()
-        ours, theirs = memory_pair(max_message_bytes=READ_LIMIT_BYTES)
-
-        def hang_up(close: Close) -> None:
-            if close.code == 1006:
-                ours.drop()
-            else:
-                ours.close(close.code, close.reason)
-
-        connection = self._open(dialled, ours.send, hang_up)
-        ours.start(connection.receive, connection.gone)
-        return theirs
+        return in_memory(lambda send, hang_up: self._open(dialled, send, hang_up), READ_LIMIT_BYTES)
 
     @asynccontextmanager
     async def serve(

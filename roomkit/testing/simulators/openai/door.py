@@ -14,11 +14,10 @@ from http import HTTPStatus
 from typing import Final
 
 from roomkit.clock import Clock
-from roomkit.testing.simulators.connection import Close, Connection, Director, HangUp, Send, Socket
+from roomkit.testing.simulators.connection import Connection, Director, HangUp, Send, Socket, in_memory
 from roomkit.testing.simulators.openai.dialled import Dialled
 from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.record import Record
-from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import Endpoint, WirePort, WireRefused
 
 PATH: Final = "/v1/realtime"
@@ -87,17 +86,7 @@ class Door:
         dialled = self._dialled(endpoint.url, endpoint.headers, endpoint.subprotocols)
         if (refused := self._refusal(dialled)) is not None:
             raise WireRefused(*refused)
-        ours, theirs = memory_pair(max_message_bytes=READ_LIMIT_BYTES)
-
-        def hang_up(close: Close) -> None:
-            if close.code == 1006:
-                ours.drop()
-            else:
-                ours.close(close.code, close.reason)
-
-        connection = self._open(dialled, ours.send, hang_up)
-        ours.start(connection.receive, connection.gone)
-        return theirs
+        return in_memory(lambda send, hang_up: self._open(dialled, send, hang_up), READ_LIMIT_BYTES)
 
     @asynccontextmanager
     async def serve(self, host: str, port: int) -> AsyncIterator[Serving]:
