@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
+from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.voice.audio.resample import Resampler
 from roomkit.voice.tts.espeak import EspeakTts
 
@@ -11,6 +14,12 @@ HOURS = "what are your opening hours"
 WEATHER = "what is the weather in Paris"
 SILENCE_MS = 600
 AUDIBLE_RMS = 300.0
+
+
+@cache
+def local_agent() -> LocalRealtimeProvider:
+    """The agent of all live tests: its engines take half a second to load."""
+    return LocalRealtimeProvider()
 
 
 async def spoken(text: str, rate_hz: int = 24_000) -> bytes:

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.testing import ElevenLabsSimulator, SimulatedAgent
 from roomkit.voice.realtime.commands import ToolSpec
-from tests.testing.live_speech import HOURS, WEATHER, is_audible, noise, quieter, spoken
+from tests.testing.live_speech import HOURS, WEATHER, is_audible, local_agent, noise, quieter, spoken
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the SDK names a class that websockets has retired
@@ -84,8 +83,7 @@ class Talk:
 @asynccontextmanager
 async def talking(agent: SimulatedAgent = AGENT, tools: ClientTools | None = None) -> AsyncIterator[Talk]:
     """The SDK, connected to a live simulator."""
-    provider = LocalRealtimeProvider()
-    async with ElevenLabsSimulator(agent=agent, live=provider).serve() as server:
+    async with ElevenLabsSimulator(agent=agent, live=local_agent()).serve() as server:
         talk = Talk(server.base_url, tools or ClientTools(loop=asyncio.get_running_loop()))
         await talk.conversation.start_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -96,7 +94,6 @@ async def talking(agent: SimulatedAgent = AGENT, tools: ClientTools | None = Non
         finally:
             await talk.conversation.end_session()  # type: ignore[no-untyped-call]  # the SDK says nothing of types here
             await talk.conversation.wait_for_session_end()
-    await provider.close()
 
 
 async def test_it_greets_and_a_quiet_question_after_a_loud_noise_gets_the_right_answer_to_hear() -> None:

@@ -11,9 +11,8 @@ from google import genai
 from google.genai import types
 from google.genai.live import AsyncSession
 
-from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.testing import GeminiSimulator
-from tests.testing.live_speech import HOURS, WEATHER, is_audible, noise, quieter, spoken
+from tests.testing.live_speech import HOURS, WEATHER, is_audible, local_agent, noise, quieter, spoken
 
 MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
 ANSWER_TIMEOUT_S = 15.0
@@ -31,15 +30,13 @@ Messages = list[types.LiveServerMessage]
 async def live(**changes: Any) -> AsyncIterator[AsyncSession]:
     """The vendor's client, connected to a live simulator of which nothing is left afterwards."""
     before = asyncio.all_tasks()
-    provider = LocalRealtimeProvider()
-    async with GeminiSimulator(live=provider).serve() as server:
+    async with GeminiSimulator(live=local_agent()).serve() as server:
         client = genai.Client(api_key="key")
         api: Any = client._api_client  # the SDK has no public way to dial without TLS
         api._websocket_base_url = lambda *_, **__: server.base_url.replace("http", "ws")
         api._websocket_ssl_ctx = {}
         async with client.aio.live.connect(model=MODEL, config={**CONFIG, **changes}) as session:  # type: ignore[arg-type]  # dicts are taken
             yield session
-    await provider.close()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
 

@@ -19,7 +19,7 @@ from roomkit.providers.xai.realtime import XAIRealtimeProvider
 from roomkit.testing import ElevenLabsSimulator, GeminiSimulator, OpenAISimulator, SimulatedAgent, XAISimulator
 from roomkit.voice.realtime.commands import ToolSpec
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from tests.testing.live_speech import WEATHER, is_audible, spoken
+from tests.testing.live_speech import WEATHER, is_audible, local_agent, spoken
 from tests.testing.phone_call import PhoneCall
 
 RATE_HZ = 24_000
@@ -53,12 +53,10 @@ VENDORS: dict[str, tuple[Callable[[LocalRealtimeProvider], Any], Dialled]] = {
 async def call(vendor: str) -> AsyncIterator[PhoneCall]:
     """A caller in a room with the vendor's agent, which is ours."""
     simulate, dial = VENDORS[vendor]
-    local = LocalRealtimeProvider()
-    async with simulate(local).serve() as server:
+    async with simulate(local_agent()).serve() as server:
         address = server.base_url if vendor == "gemini" else server.url
         async with PhoneCall(dial(address), clock=SYSTEM_CLOCK, rate_hz=RATE_HZ, tools=TOOLS) as phone:
             yield phone
-    await local.close()
 
 
 async def says(phone: PhoneCall, pcm: bytes) -> None:

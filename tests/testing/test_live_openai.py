@@ -19,13 +19,12 @@ from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 
 from roomkit.errors import ConfigError
-from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.testing import OpenAISimulator, Script, hear, say
 from roomkit.testing.simulators import connection as connection_module
 from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.sound import coded, decoded, tone
 from roomkit.voice.audio.resample import Resampler
-from tests.testing.live_speech import HOURS, WEATHER, is_audible, noise, quieter, spoken
+from tests.testing.live_speech import HOURS, WEATHER, is_audible, local_agent, noise, quieter, spoken
 
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 MODEL = "gpt-realtime-2.1"
@@ -39,10 +38,8 @@ PARIS = '{"city": "Paris", "temperature_c": 17, "conditions": "light rain"}'
 async def live() -> AsyncIterator[Serving]:
     """A live simulator; nothing of it is left afterwards."""
     before = asyncio.all_tasks()
-    provider = LocalRealtimeProvider()
-    async with OpenAISimulator(live=provider).serve() as server:
+    async with OpenAISimulator(live=local_agent()).serve() as server:
         yield server
-    await provider.close()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
 
@@ -304,7 +301,7 @@ async def test_rubbish_is_refused_and_the_conversation_goes_on() -> None:
 
 def test_a_simulator_has_a_script_or_an_agent() -> None:
     with pytest.raises(ConfigError, match="not both"):
-        OpenAISimulator(Script(), live=LocalRealtimeProvider())
+        OpenAISimulator(Script(), live=local_agent())
 
 
 def test_eight_kilohertz_survives_the_codes() -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.testing import XAISimulator
-from tests.testing.live_speech import HOURS, is_audible, spoken
+from tests.testing.live_speech import HOURS, is_audible, local_agent, spoken
 
 ANSWER_TIMEOUT_S = 15.0
 RATE_HZ = 16_000
@@ -37,11 +36,10 @@ def said(events: list[dict[str, Any]]) -> tuple[str, bytes]:
 
 
 async def test_a_question_is_answered_and_words_are_said_as_given_at_the_clients_rate() -> None:
-    provider = LocalRealtimeProvider()
     item = {"type": "force_message", "content": [{"type": "output_text", "text": "Please hold the line."}]}
     headers = {"Authorization": "Bearer xai-test"}
     async with (
-        XAISimulator(live=provider).serve() as server,
+        XAISimulator(live=local_agent()).serve() as server,
         connect(f"{server.url}?model=grok-voice-latest", additional_headers=headers) as wire,
     ):
         await wire.send(json.dumps({"type": "session.update", "session": SESSION}))
@@ -50,7 +48,6 @@ async def test_a_question_is_answered_and_words_are_said_as_given_at_the_clients
         answer = said(await until_done(wire))
         await wire.send(json.dumps({"type": "conversation.item.create", "item": item}))
         given = said(await until_done(wire))
-    await provider.close()
 
     assert "nine to six" in answer[0]
     assert is_audible(answer[1], RATE_HZ)
