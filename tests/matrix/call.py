@@ -86,6 +86,8 @@ class MatrixCall:
         self._is_speaking = False
         self._overdue = False
         self._frame_count = 0
+        self._spoken: list[int] = []
+        self._question: list[int] = []
         self._struck_at = 0
         self._tasks = Supervisor("caller")
 
@@ -111,6 +113,8 @@ class MatrixCall:
     async def _talk(self) -> None:
         while self.session.state is SessionState.ACTIVE:
             pcm = frame(self._frame_count, self.vendor.rate_hz, is_loud=self._is_speaking)
+            if self._is_speaking:
+                self._spoken.append(self._frame_count)
             self._frame_count += 1
             await self.transport.simulate_client_audio(self.session, pcm)
             await asyncio.sleep(FRAME_MS / 1000)
@@ -173,6 +177,7 @@ class MatrixCall:
             await asyncio.sleep(deadline_s)
             await self.speaks()
         await self.until_said("user", QUESTION, within_s=deadline_s + 2)
+        self._question = [*self._spoken]
         if phase is Phase.AGENT:
             await self.until(lambda: self.heard_s() > 1, "answer")
             strike()
@@ -302,6 +307,11 @@ class MatrixCall:
         fed = range(self._struck_at if self.is_over else self._frame_count)
         lost = sorted(set(fed) - reached)
         assert lost == [], f"{len(lost)} frames lost, from {lost[:1]}"
+
+    def assert_question_heard_whole(self) -> None:
+        """The sentence that was broken off on one link was heard by another one from its beginning."""
+        heard = [set(numbers_in(bytes(wire.audio), self.vendor.rate_hz)) for wire in self.wires]
+        assert any(numbers.issuperset(self._question) for numbers in heard), "nobody heard the whole sentence"
 
     async def close(self) -> None:
         """Hang up, and see that nothing of the call is left: no task, socket, timer or session."""
