@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from roomkit.errors import ConfigError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason
 from roomkit.models.voice import DtmfEvent
@@ -75,13 +76,19 @@ class ClientEvents:
             case ClientInterrupt():
                 self._floor.interrupt()
             case ClientTurn(begins):
-                self._context.send(BeginInput() if begins else CommitInput())
+                self._take_turn(BeginInput() if begins else CommitInput())
             case ClientDigit(digit):
                 self._observers.tell(HookTrigger.ON_DTMF, DtmfEvent, digit=digit)
             case ClientGoodbye():
                 self._context.end(EndReason.CLIENT_ENDED)
             case ClientGone():
                 self._on_gone()
+
+    def _take_turn(self, command: BeginInput | CommitInput) -> None:
+        try:
+            self._context.send(command)
+        except ConfigError as error:  # a client's button that this vendor knows nothing of
+            self._context.report("unsupported", str(error))
 
     def _played(self, played_ms: float, epoch: int) -> None:
         position_ms = self._media.output.reported(played_ms, epoch)

@@ -139,6 +139,8 @@ class Session:
         except* _OverError:
             pass
         except* RoomKitError as group:
+            if ready.done():  # it was ACTIVE: a defect of ours, as below
+                logger.error("session %s failed", self.view.id, exc_info=group)
             fail(ready, first_of(group))
         except* Exception as group:  # a defect of ours or a transport's: start_session never shows a group
             logger.error("session %s failed", self.view.id, exc_info=group)
@@ -156,11 +158,15 @@ class Session:
                     await replacing.ended()  # at once where one of its own hooks or tools starts this one
                 CURRENT_SESSION_ID.set(self.view.id)
                 await self._context.unless_over(self._connect(undo))
-                async with asyncio.TaskGroup() as tasks:
-                    self._context.tasks = tasks
-                    self._begin(ready)
-                    tasks.create_task(self._context.lane.run(), name=f"{self.view.id}:lane")
-                    tasks.create_task(self._until_over(), name=f"{self.view.id}:life")
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        self._context.tasks = tasks
+                        self._begin(ready)
+                        tasks.create_task(self._context.lane.run(), name=f"{self.view.id}:lane")
+                        tasks.create_task(self._until_over(), name=f"{self.view.id}:life")
+                except BaseExceptionGroup:  # unless somebody has ended it: a task of ours broke
+                    self._context.set_end_reason(EndReason.FAILED)
+                    raise
         finally:
             self._events = self._provider_side = self._handoffs = self._context.tasks = None
 
@@ -328,8 +334,8 @@ class Session:
     # --- the client -----------------------------------------------------------------------------------------------
 
     def tell_client(self, message: messages.Message) -> None:
-        """A control message; dropped when there is no client."""
-        self._context.tell_client(message)
+        """A control message; dropped when there is no client, or for the agent's words to who may not hear it."""
+        (self._context if self._events is None else self._events).tell_client(message)
 
     @property
     def waits_for_client(self) -> bool:

@@ -388,4 +388,5 @@ class SessionEvents:
 
 
 def _partial_key(transcript: Transcript) -> str | None:
-    return None if transcript.is_final else f"{transcript.role}:{transcript.item_id}"
+    """Partials of one item coalesce; without ids, of one answer: a later one's must not pass the words before it."""
+    return None if transcript.is_final else f"{transcript.role}:{transcript.item_id or transcript.response_id}"

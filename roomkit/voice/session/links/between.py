@@ -53,13 +53,15 @@ class BetweenTurns:
                 pass
 
     def link_replaced(self) -> None:
-        """Another link hears them from now on."""
+        """Another link hears them from now on; what the old one heard to its end is not for the new one's successor."""
+        if not self.caller_is_speaking:
+            self._events.media.input.forget_utterance()
         self.caller_is_speaking = False
 
     def link_lost(self) -> None:
         """Who heard them is gone: the next link hears anew what has not become words or an answer."""
         is_answered = self._events.voice.is_speaking and not self.caller_is_speaking
-        self.link_replaced()
+        self.caller_is_speaking = False
         if is_answered:
             self._events.media.input.end_utterance()
         if self._events.media.input.recall():

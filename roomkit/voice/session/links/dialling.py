@@ -8,6 +8,7 @@ what happens with the link (`provider_side`). Invariant: every link opened here 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from roomkit.clock import Clock
-from roomkit.errors import ConfigError, ProviderError, ProviderLostError
+from roomkit.errors import ConfigError, ProviderError, ProviderLostError, ProviderRefusedError, RoomKitError
 from roomkit.voice.realtime.breaker import STABLE_MS
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider import SpeechGate
@@ -24,6 +25,8 @@ from roomkit.voice.realtime.reconnect import ReconnectPolicy, is_retryable
 from roomkit.voice.session.links.candidates import Candidate, Roster
 from roomkit.voice.session.links.resumption import Resumption
 from roomkit.voice.session.links.slot import OpenLink, SlotSink
+
+logger = logging.getLogger(__name__)
 
 LINK_TIMEOUT_S: Final = 15.0
 """One attempt, from dialling to `LinkReady`; vendors answer within two seconds or not at all."""
@@ -215,7 +218,7 @@ class Dialling:
         except asyncio.CancelledError:
             breaker.abandoned()
             raise
-        except Exception as error:  # noqa: BLE001 -- a vendor's SDK may raise anything: the next candidate may do better
+        except RoomKitError as error:
             if not isinstance(error, ConfigError):  # which is this session's, and says nothing of the vendor's health
                 breaker.failed(self._clock.now_ms())
             if not is_retryable(error):
@@ -248,9 +251,14 @@ class Dialling:
         except TimeoutError as error:
             sink.silence()
             raise ProviderLostError(f"{provider.name} was not ready within {LINK_TIMEOUT_S:g} s") from error
-        except BaseException:
+        except BaseException as error:
             sink.silence()  # a socket that takes its time to close must not hold the session
-            raise
+            if isinstance(error, RoomKitError) or not isinstance(error, Exception):
+                raise
+            # A vendor's SDK may raise anything: the next candidate may do better, and nobody above knows it.
+            logger.warning("dialling %s failed: %s", provider.name, type(error).__name__, exc_info=error)
+            kind = ProviderLostError if is_retryable(error) else ProviderRefusedError
+            raise kind(f"{provider.name} could not be dialled: {type(error).__name__}") from error
         return OpenLink(candidate, config, link, sink, sink.ready, self._clock.now_ms())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from roomkit.errors import ConfigError
 from roomkit.models.session import LinkState
 from roomkit.voice.realtime.commands import (
     AskForResponse,
@@ -124,11 +125,11 @@ class Serving:
             self._let_go()
             self._between.link_replaced()
         for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
-            opened.link.send(command)
+            self._tell(opened, command)
         self._name(opened.candidate)
         self._events.attach(opened)
         for command in self._unsent.after_audio():
-            opened.link.send(command)
+            self._tell(opened, command)
         self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
         return replaced
 
@@ -190,6 +191,12 @@ class Serving:
             mark = self._resumption.mark_of(opened.provider)
             return conversation.history.since(mark, opened.provider, own_mark)
         return conversation.history.replay(conversation.unheard_words())
+
+    def _tell(self, opened: OpenLink, command: Command) -> None:
+        try:
+            opened.link.send(command)
+        except ConfigError as error:  # another vendor could: the call goes on without a picture, or a turn by hand
+            self._context.warn("unsupported", str(error))
 
     def _name(self, candidate: Candidate) -> None:
         view, self._roster.current = self._context.view, candidate

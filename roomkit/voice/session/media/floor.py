@@ -74,7 +74,7 @@ class Floor:
         if role == "assistant":
             if self._is_going_on(response_id):
                 self.barge_in(by_provider=False)
-                self._media.output.drop(response_id)
+            self._media.output.drop(response_id)  # more of it may come although all that came was heard
             return
         self.interrupt()
         if item_id:

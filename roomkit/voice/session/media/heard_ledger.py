@@ -87,7 +87,7 @@ class HeardLedger:
 
     def look(self) -> None:
         """Call those whose answer has been heard; look again when the rest could have been."""
-        self._timer = None
+        self.rest()
         position_ms = self._position_ms()
         heard = [key for key in self._waiters if self._playback.unheard_ms(position_ms, key) <= 0.0]
         callbacks = [callback for key in heard for callback in self._waiters.pop(key)]

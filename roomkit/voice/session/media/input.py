@@ -139,6 +139,11 @@ class InputPath:
         """What they said is known."""
         self._is_in_utterance = False
 
+    def forget_utterance(self) -> None:
+        """Who heard it was replaced between turns: none of it is for another link."""
+        self._is_in_utterance = False
+        self._unfinished, self._unfinished_bytes = deque(), 0
+
     def recall(self) -> bool:
         """Let the next link hear from its beginning what the caller had not finished saying, or was not written down.
 

@@ -41,7 +41,6 @@ class SessionRecording:
         self._recorder: Recorder | None = None
         self._task: asyncio.Task[None] | None = None
         self._count = 0
-        self._is_over = False
 
     def begin(self, media: Media) -> None:
         """The session is ACTIVE: record it, if it is to be recorded at once. Never waits."""
@@ -86,7 +85,6 @@ class SessionRecording:
 
     async def close(self) -> None:
         """The session ends, whatever the way."""
-        self._is_over = True
         await self.stop(str(self._context.view.end_reason))
         self._media = None
 
@@ -202,8 +200,5 @@ class SessionRecording:
         )
 
     def _tell(self, trigger: HookTrigger, event: RecordingEvent) -> None:
-        context = self._context
-        if self._is_over:  # the lane has had its last item
-            context.port.tell(trigger, event)
-        else:
-            context.lane.put(lambda: context.port.tell(trigger, event))
+        """At once, not from the lane: one that hangs in a hook is given up at the end, with all that waits in it."""
+        self._context.port.tell(trigger, event)
