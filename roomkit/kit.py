@@ -51,7 +51,7 @@ class RoomKit:
     Args:
         store: A conversation store, a SQLite file by path, or a ``postgresql://`` URL; nothing keeps rooms in memory.
         identity_resolver: Tells who a sender really is.
-        lock_manager: Keeps two events of one room apart; nothing suits one process.
+        lock_manager: Keeps two events of one room apart; nothing suits one process. Closed with the kit, as the store.
         max_chain_depth: How deep answers to answers may go before they are blocked.
         process_timeout: Seconds an inbound event may take to the store, and again its deliveries.
         identity_timeout: Seconds the resolver may take, and the challenge.
@@ -256,6 +256,23 @@ class RoomKit:
     async def update_binding_metadata(self, room_id: str, channel_id: str, metadata: dict[str, Any]) -> ChannelBinding:
         """Merge into a binding's metadata."""
         return await self._engine.bindings.update_metadata(room_id, channel_id, metadata)
+
+    async def mark_read(
+        self, room_id: str, channel_id: str, index: int, *, participant_id: str | None = None
+    ) -> ChannelBinding:
+        """Note that a channel's people have read up to an event; its ``last_read_index`` moves forward, never back.
+
+        Args:
+            room_id: The room.
+            channel_id: The channel.
+            index: The event's; one the channel may not see counts as the newest before it that it may.
+            participant_id: Who has read, where several people share the channel: theirs moves too.
+
+        Raises:
+            NotFoundError: No such room, or the channel is not attached to it.
+            ConfigError: ``index`` is no index.
+        """
+        return await self._engine.marks.mark(room_id, channel_id, index, participant_id)
 
     # --- conversation -----------------------------------------------------------------------------------------------
 

@@ -184,6 +184,7 @@ class ChatClient:
             case Presence():
                 await self._publish("presence", status=command.status)
             case Read():
+                await self._host.mark_read(self._room_id, command.index, participant_id=self.identity.participant_id)
                 await self._publish("receipt", index=command.index)
 
     async def _hello(self, command: Hello) -> None:

@@ -25,10 +25,11 @@ from roomkit.core.idle import IdleRooms
 from roomkit.core.inbound import InboundLimits, InboundPipeline
 from roomkit.core.live import LiveRooms
 from roomkit.core.locks import RoomGate
+from roomkit.core.marks import ReadMarks
 from roomkit.core.notes import DeliveryNotes
 from roomkit.core.participants import Participants
 from roomkit.core.parts import Parts
-from roomkit.core.ports import Channel, IdentityChallenge, IdentityResolver, RoomLocks, RoomPort
+from roomkit.core.ports import Channel, ClosableLocks, IdentityChallenge, IdentityResolver, RoomLocks, RoomPort
 from roomkit.core.registry import HookRegistry
 from roomkit.core.replies import Replies
 from roomkit.core.room_port import KitRoomPort
@@ -47,6 +48,7 @@ class ConversationEngine:
 
     Args:
         store: Where conversations are kept; closed with the engine.
+        locks: One for each room; closed with the engine, where they can be.
         delivery_timeout_s: For one channel to take one event.
     """
 
@@ -85,6 +87,7 @@ class ConversationEngine:
         self.bindings = Bindings(self.parts, self.channels)
         self.rooms = Rooms(self.parts, self.bindings)
         self.ephemeral = Ephemeral(self.parts)
+        self.marks = ReadMarks(store, self.parts.rooms, supervisor)
         self.replies = Replies(self.parts, self.channels.find)
         self._locks = locks
         self._gate = RoomGate(locks)
@@ -150,5 +153,8 @@ class ConversationEngine:
         finally:
             await self.parts.supervisor.close()
             await self.parts.notes.close()
+            await self.marks.close()
             self.parts.deadlines.close()
+            if isinstance(self._locks, ClosableLocks):
+                await self._locks.close()
             await self.parts.store.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from roomkit.clock import Clock
 from roomkit.core.ports import Channel, GrowingReply, RoomPort
+from roomkit.core.transcode import for_channel
 
 if TYPE_CHECKING:
     from roomkit.core.engine import ConversationEngine
@@ -58,9 +59,16 @@ class KitChannelHost:
 
     async def since(self, room_id: str, *, after_index: int, limit: int) -> Sequence[RoomEvent]:
         """The first events after an index that the channel may be shown now."""
-        return await self._engine.conversation.since(
+        events = await self._engine.conversation.since(
             room_id, self._channel.channel_id, after_index=after_index, limit=limit
         )
+        binding = self.binding(room_id)
+        shows = (binding.capabilities if binding is not None else None) or self._channel.capabilities
+        return [for_channel(event, shows) for event in events]
+
+    async def mark_read(self, room_id: str, index: int, *, participant_id: str | None = None) -> None:
+        """Note how far the channel's people have read."""
+        await self._engine.marks.mark(room_id, self._channel.channel_id, index, participant_id)
 
     async def publish_ephemeral(self, event: EphemeralEvent) -> None:
         """Show something that passes to the room's watchers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -107,6 +107,11 @@ class LiveRoom:
     def room(self, room: Room) -> None:
         self._room = room
         self._context = None
+
+    @property
+    def recent(self) -> Sequence[RoomEvent]:
+        """The newest events this process knows of, oldest first."""
+        return self._recent
 
     @property
     def bindings(self) -> Mapping[str, ChannelBinding]:

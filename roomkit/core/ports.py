@@ -123,6 +123,13 @@ class ChannelHost(Protocol):
             NotFoundError: No such room.
         """
 
+    async def mark_read(self, room_id: str, index: int, *, participant_id: str | None = None) -> None:
+        """Note that the channel's people, or one of them, have read up to an event; see `RoomKit.mark_read`.
+
+        Raises:
+            NotFoundError: No such room, or the channel is not attached to it.
+        """
+
     async def publish_ephemeral(self, event: EphemeralEvent) -> None:
         """Show typing, presence or a receipt to whoever watches the room.
 
@@ -338,3 +345,11 @@ class RoomLocks(Protocol):
 
     def locked(self, room_id: str) -> AbstractAsyncContextManager[None]:
         """Hold the room's lock; first come, first served."""
+
+
+@runtime_checkable
+class ClosableLocks(Protocol):
+    """What a `RoomLocks` is beside that if it holds something: its kit closes it, as it does its store."""
+
+    async def close(self) -> None:
+        """Let everything go. Idempotent."""

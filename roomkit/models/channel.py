@@ -32,6 +32,7 @@ class ChannelBinding(Model):
         output_muted: The room's events are not delivered to it (a voice agent falls silent); it still writes.
         visibility: Who may see what comes from it.
         capabilities: What it can show in this room, where that is not what the channel says of itself.
+        last_read_index: The newest event anybody on it is known to have read (R-0002-17).
         taken_over_by: The participant who speaks in this agent's place until it is handed back (RFC 0008).
     """
 

@@ -30,6 +30,7 @@ class Participant(Model):
     Attributes:
         channel_id: The channel through which it was first met.
         is_member: Whether it was made a member (`RoomKit.add_member`), rather than only having spoken.
+        last_read_index: The newest event it is known to have read, on whichever channel.
         addresses: Where else it writes from, proved or told (`RoomKit.link_address`).
     """
 
@@ -41,5 +42,6 @@ class Participant(Model):
     is_member: bool = False
     identity_id: str | None = None
     addresses: tuple[Address, ...] = ()
+    last_read_index: int | None = None
     joined_at: datetime = Field(default_factory=SYSTEM_CLOCK.wall)
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -40,7 +40,7 @@ class RoomStore(Protocol):
 
 
 class BindingStore(Protocol):
-    """Which channels are attached to which rooms."""
+    """Which channels are attached to which rooms, and how far they have read."""
 
     async def put_binding(self, binding: ChannelBinding) -> None:
         """Add or replace a binding."""
@@ -50,6 +50,12 @@ class BindingStore(Protocol):
 
     async def bindings(self, room_id: str) -> list[ChannelBinding]:
         """A room's bindings in the order they were added."""
+
+    async def set_read(self, room_id: str, channel_id: str, index: int, *, participant_id: str | None = None) -> None:
+        """Move ``last_read_index`` of a binding, and of a participant, forward to ``index``; never back.
+
+        Nothing else of them changes, and what is not there is left so.
+        """
 
     async def rooms_of_channel(self, channel_id: str) -> list[str]:
         """Ids of open rooms a channel is attached to, oldest room first."""

@@ -82,6 +82,16 @@ class MemoryStore:
         shelf = self._shelves.get(room_id)
         return [] if shelf is None else list(shelf.bindings.values())
 
+    async def set_read(self, room_id: str, channel_id: str, index: int, *, participant_id: str | None = None) -> None:
+        """Move the marks of a binding, and of a participant, forward."""
+        shelf = self._shelf(room_id)
+        mark = {"last_read_index": index}
+        binding, participant = shelf.bindings.get(channel_id), shelf.participants.get(participant_id or "")
+        if binding is not None and _is_ahead(index, binding.last_read_index):
+            shelf.bindings[channel_id] = binding.model_copy(update=mark)
+        if participant is not None and _is_ahead(index, participant.last_read_index):
+            shelf.participants[participant.id] = participant.model_copy(update=mark)
+
     async def rooms_of_channel(self, channel_id: str) -> list[str]:
         """Ids of open rooms a channel is attached to, oldest room first."""
         self._check_open()
@@ -161,6 +171,10 @@ class MemoryStore:
             return self._shelves[room_id]
         except KeyError:
             raise StoreError(f"the store has no room {room_id}") from None
+
+
+def _is_ahead(index: int, mark: int | None) -> bool:
+    return mark is None or index > mark
 
 
 def _counted(shelf: _Shelf) -> Room:

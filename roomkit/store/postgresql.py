@@ -12,8 +12,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from roomkit.errors import StoreError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import EventStatus, RoomStatus
@@ -38,12 +36,24 @@ SELECT rooms.id FROM bindings JOIN rooms ON rooms.id = bindings.room_id
 WHERE bindings.channel_id = $1 AND rooms.status = ANY ($2::text[]) ORDER BY rooms.n
 """
 PUT_BINDING = """
-INSERT INTO bindings (room_id, channel_id, body) SELECT id, $2, $3 FROM rooms WHERE id = $1
-ON CONFLICT (room_id, channel_id) DO UPDATE SET body = excluded.body
+INSERT INTO bindings AS old (room_id, channel_id, body, last_read_index)
+SELECT id, $2, $3, $4::bigint FROM rooms WHERE id = $1
+ON CONFLICT (room_id, channel_id) DO UPDATE
+SET body = excluded.body, last_read_index = greatest(old.last_read_index, excluded.last_read_index)
 """
 PUT_PARTICIPANT = """
-INSERT INTO participants (room_id, id, body) SELECT id, $2, $3 FROM rooms WHERE id = $1
-ON CONFLICT (room_id, id) DO UPDATE SET body = excluded.body
+INSERT INTO participants AS old (room_id, id, body, last_read_index)
+SELECT id, $2, $3, $4::bigint FROM rooms WHERE id = $1
+ON CONFLICT (room_id, id) DO UPDATE
+SET body = excluded.body, last_read_index = greatest(old.last_read_index, excluded.last_read_index)
+"""
+SET_READ = """
+WITH binding AS (
+    UPDATE bindings SET last_read_index = $3
+    WHERE room_id = $1 AND channel_id = $2 AND coalesce(last_read_index, -1) < $3
+)
+UPDATE participants SET last_read_index = $3
+WHERE room_id = $1 AND id = $4 AND coalesce(last_read_index, -1) < $3
 """
 APPEND = """
 WITH first AS (
@@ -135,8 +145,12 @@ class PostgreSQLStore:
 
     async def bindings(self, room_id: str) -> list[ChannelBinding]:
         """A room's bindings in the order they were added."""
-        rows = await self._read("SELECT body FROM bindings WHERE room_id = $1 ORDER BY n", room_id)
-        return [ChannelBinding.model_validate_json(body) for (body,) in rows]
+        rows = await self._read("SELECT body, last_read_index FROM bindings WHERE room_id = $1 ORDER BY n", room_id)
+        return [ChannelBinding.model_validate_json(body).model_copy(update=_mark(read)) for body, read in rows]
+
+    async def set_read(self, room_id: str, channel_id: str, index: int, *, participant_id: str | None = None) -> None:
+        """Move the marks of a binding, and of a participant, forward."""
+        await self._changes(room_id, SET_READ, room_id, channel_id, index, participant_id)
 
     async def rooms_of_channel(self, channel_id: str) -> list[str]:
         """Ids of open rooms a channel is attached to, oldest room first."""
@@ -202,16 +216,16 @@ class PostgreSQLStore:
 
     async def participants(self, room_id: str) -> list[Participant]:
         """A room's participants in the order they were added."""
-        rows = await self._read("SELECT body FROM participants WHERE room_id = $1 ORDER BY n", room_id)
-        return [Participant.model_validate_json(body) for (body,) in rows]
+        rows = await self._read("SELECT body, last_read_index FROM participants WHERE room_id = $1 ORDER BY n", room_id)
+        return [Participant.model_validate_json(body).model_copy(update=_mark(read)) for body, read in rows]
 
     async def close(self) -> None:
         """Finish what was begun and let the connections go."""
         await self._lanes.close()
         await self._database.close()
 
-    async def _put(self, sql: str, room_id: str, key: str, model: BaseModel) -> None:
-        if not await self._changes(room_id, sql, room_id, key, json_of(model)):
+    async def _put(self, sql: str, room_id: str, key: str, model: ChannelBinding | Participant) -> None:
+        if not await self._changes(room_id, sql, room_id, key, json_of(model), model.last_read_index):
             raise _no_room(room_id)
 
     async def _changes(self, room_id: str, sql: str, *row: Any) -> bool:
@@ -229,6 +243,10 @@ class PostgreSQLStore:
 def _once_of(room_id: str, key: str) -> bytes:
     """A room's key, of any length and any characters, as what the index takes."""
     return hashlib.sha256(f"{len(room_id)} {room_id} {key}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _mark(index: int | None) -> dict[str, int | None]:
+    return {"last_read_index": index}
 
 
 def _no_room(room_id: str) -> StoreError:

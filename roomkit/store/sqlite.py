@@ -43,6 +43,10 @@ CREATE UNIQUE INDEX events_by_key ON events (room_id, key) WHERE key IS NOT NULL
 """
 BUSY_TIMEOUT_S = 5.0
 """How long another process (a backup, the ``sqlite3`` shell) may hold the file before a write fails."""
+SET_READ = (
+    "UPDATE {} SET body = json_set(body, '$.last_read_index', ?)"
+    " WHERE room_id=? AND {}=? AND coalesce(json_extract(body, '$.last_read_index'), -1) < ?"
+)
 EVENT_COLUMNS = "idx, status, deliveries, body"
 
 
@@ -119,6 +123,15 @@ class SQLiteStore:
         """A room's bindings in the order they were added."""
         rows = await self._read("SELECT body FROM bindings WHERE room_id=? ORDER BY n", (room_id,))
         return [ChannelBinding.model_validate_json(body) for (body,) in rows]
+
+    async def set_read(self, room_id: str, channel_id: str, index: int, *, participant_id: str | None = None) -> None:
+        """Move the marks of a binding, and of a participant, forward."""
+
+        def put(db: sqlite3.Connection) -> None:
+            db.execute(SET_READ.format("bindings", "channel_id"), (index, room_id, channel_id, index))
+            db.execute(SET_READ.format("participants", "id"), (index, room_id, participant_id, index))
+
+        await self._writer.run(put)
 
     async def rooms_of_channel(self, channel_id: str) -> list[str]:
         """Ids of open rooms a channel is attached to, oldest room first."""

@@ -19,7 +19,8 @@ from roomkit.channels.websocket_client import BACKLOG_EVENTS, MAX_MISTAKES, MAX_
 from roomkit.channels.websocket_protocol import UnreadableError, read
 from roomkit.errors import ConfigError, StoreError
 from roomkit.kit import RoomKit
-from roomkit.models.content import TextContent
+from roomkit.models.channel import ChannelCapabilities
+from roomkit.models.content import RichContent, TextContent
 from roomkit.models.context import RoomContext
 from roomkit.models.delivery import InboundMessage
 from roomkit.models.enums import Access, HookTrigger
@@ -458,3 +459,40 @@ def test_whatever_a_client_sends_is_read_or_refused(message: str | bytes) -> Non
         assert str(error)
     else:
         assert command.type
+
+
+async def test_what_a_client_has_read_is_kept() -> None:
+    """R-0002-17."""
+    async with RoomKit() as kit, asyncio.TaskGroup() as tasks:
+        chat = await furnished(kit, tasks)
+        ada = await chat.joins("ada")
+        for number in range(3):
+            await chat.said(f"{number}")
+        await ada.hears("event", 3)
+
+        for index in (1, 0, 2**50):
+            ada.says("read", index=index)
+        ada.says("ping")
+        await ada.hears("pong")
+
+        binding = await kit.get_binding("room", "chat")
+        assert binding is not None
+        assert binding.last_read_index == 2
+        ada.leaves()
+
+
+async def test_a_backlog_shows_what_the_channel_can_show() -> None:
+    """R-0002-9."""
+    async with RoomKit() as kit, asyncio.TaskGroup() as tasks:
+        chat = await furnished(kit, tasks)
+        await kit.attach_channel("room", "chat", capabilities=ChannelCapabilities())
+        live = await chat.joins("ada")
+        await kit.send_event("room", "phone", RichContent(body="<b>bold</b>", format="html"))
+        shown = (await live.hears("event"))["event"]["content"]
+
+        late = await chat.joins("bob", after_index=-1)
+
+        assert shown["type"] == "text"
+        assert late.all("event")[-1]["event"]["content"] == shown
+        live.leaves()
+        late.leaves()

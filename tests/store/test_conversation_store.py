@@ -324,3 +324,32 @@ def test_a_store_object_is_taken_as_it_is() -> None:
 
     assert open_store(store) is store
     assert isinstance(open_store(None), MemoryStore)
+
+
+async def test_a_read_mark_moves_forward_only_and_changes_nothing_else(store: ConversationStore) -> None:
+    """R-0002-17, R-0002-18."""
+    binding = ChannelBinding(room_id="r", channel_id="c", metadata={"note": "\u0000 Grüße"})
+    ada, bob = Participant(id="ada", room_id="r", metadata={"note": "\u0000"}), Participant(id="bob", room_id="r")
+    await store.put_binding(binding)
+    await store.put_participant(ada)
+    await store.put_participant(bob)
+
+    await store.set_read("r", "c", 7, participant_id="ada")
+    await store.set_read("r", "c", 3, participant_id="ada")
+    await store.set_read("r", "c", 5, participant_id="bob")
+    await store.set_read("r", "gone", 9, participant_id="nobody")
+
+    mark = {"last_read_index": 7}
+    assert await store.bindings("r") == [binding.model_copy(update=mark)]
+    assert await store.participants("r") == [ada.model_copy(update=mark), bob.model_copy(update={"last_read_index": 5})]
+
+
+async def test_a_replaced_binding_takes_its_mark_with_it(store: ConversationStore) -> None:
+    binding = ChannelBinding(room_id="r", channel_id="c", last_read_index=4)
+    await store.put_binding(binding)
+    await store.set_read("r", "c", 6)
+
+    await store.put_binding(binding.model_copy(update={"muted": True, "last_read_index": 6}))
+
+    [stored] = await store.bindings("r")
+    assert (stored.muted, stored.last_read_index) == (True, 6)
