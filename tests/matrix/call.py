@@ -1,6 +1,6 @@
-"""One scripted call that is struck in a phase and has to go on: the conversation, and what must be true of it after.
+"""One call of the matrix: who takes part in it, and what must be true of it when it is over.
 
-The same for every vendor (`conversation`). `MatrixCall.assert_*` is the one assertion set of the matrix.
+What is said in it is `conversation`, how it is broken `broken`. `MatrixCall.assert_*` is the one assertion set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from roomkit._aio import Supervisor
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.errors import RoomKitError
 from roomkit.kit import RoomKit
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import LinkState, SessionState, VoiceSession
@@ -25,21 +24,14 @@ from roomkit.voice.realtime.mock import MockRealtimeTransport
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.engine import Session
 from tests.matrix.conversation import (
-    ANSWER,
-    COUNT,
-    IN_A_HANDOFF,
-    LAST,
-    QUESTION,
     RESULT,
-    STOP,
     TOOL_S,
-    Phase,
     Words,
     script,
 )
 from tests.matrix.speech import FRAME_MS, frame, numbers_in
 from tests.matrix.vendors import Simulator, Vendor
-from tests.matrix.wires import Fault, FaultyWire, Line
+from tests.matrix.wires import FaultyWire, Line
 
 
 class CallOver(Exception):  # noqa: N818 -- no error: some faults end the call
@@ -52,6 +44,16 @@ class MatrixCall:
     Args:
         vendor: Whose provider serves.
         secondary: Who else may.
+
+    Attributes:
+        line: The way to the vendor that serves.
+        on_tool: Called when the tool runs.
+        ran: What the tool was called with.
+        errors: Codes that were told to ON_ERROR.
+        spoken: Frames in which the caller spoke.
+        question: Those of the first question.
+        struck_at: The first frame after the fault.
+        is_overdue: The deadline passed with nobody there.
     """
 
     def __init__(self, vendor: Vendor, secondary: Vendor | None = None) -> None:
@@ -82,14 +84,13 @@ class MatrixCall:
         self.kit.hook(HookTrigger.ON_ERROR)(self._on_error)
         self.session: VoiceSession
         self._live: weakref.ref[Session] | None = None
-        self.handover_error = ""
         self._is_speaking = False
-        self._overdue = False
-        self._frame_count = 0
-        self._spoken: list[int] = []
-        self._question: list[int] = []
-        self._struck_at = 0
-        self._tasks = Supervisor("caller")
+        self.is_overdue = False
+        self.frame_count = 0
+        self.spoken: list[int] = []
+        self.question: list[int] = []
+        self.struck_at = 0
+        self.tasks = Supervisor("caller")
 
     def _reach(self, vendor: Vendor) -> tuple[Line, RealtimeVoiceProvider]:
         simulator = vendor.simulator(self.script, self.clock)
@@ -108,14 +109,14 @@ class MatrixCall:
         """The call begins; from now on the caller's microphone is open."""
         self.session = await self.channel.start_session("room-1", "caller")
         self._live = weakref.ref(next(one for one in gc.get_objects() if isinstance(one, Session)))
-        self._tasks.start(self._talk(), name="caller")
+        self.tasks.start(self._talk(), name="caller")
 
     async def _talk(self) -> None:
         while self.session.state is SessionState.ACTIVE:
-            pcm = frame(self._frame_count, self.vendor.rate_hz, is_loud=self._is_speaking)
+            pcm = frame(self.frame_count, self.vendor.rate_hz, is_loud=self._is_speaking)
             if self._is_speaking:
-                self._spoken.append(self._frame_count)
-            self._frame_count += 1
+                self.spoken.append(self.frame_count)
+            self.frame_count += 1
             await self.transport.simulate_client_audio(self.session, pcm)
             await asyncio.sleep(FRAME_MS / 1000)
 
@@ -147,89 +148,6 @@ class MatrixCall:
             f"{role}: {begins}",
             within_s=within_s,
         )
-
-    # --- the call, broken in one phase ----------------------------------------------------------------------------
-
-    async def runs(
-        self, fault: Fault, phase: Phase, *, deadline_s: float, for_good: bool = False, asks_again: bool = False
-    ) -> None:
-        """The whole conversation, with the fault in it; returns when the last answer was heard, or the call is over.
-
-        Args:
-            fault: What goes wrong.
-            phase: When.
-            deadline_s: Within which a link must be up again, or the call be over.
-            for_good: The vendor does not come back from it.
-            asks_again: What the caller says first after the fault goes to a line that is dead: they say it again.
-        """
-        if phase is Phase.CONNECT:
-            self.line.at_connect = [] if for_good else [fault]
-            self.line.is_dead = fault if for_good else None
-        await self.start()
-        strike = self._striker(fault, deadline_s, for_good=for_good)
-        if phase is Phase.TOOL:
-            self.on_tool = strike
-        if phase is Phase.CALLER:
-            await self.speaks(0.4)
-            strike()
-        await self.speaks(0.6)
-        if asks_again and phase is Phase.CALLER:
-            await asyncio.sleep(deadline_s)
-            await self.speaks()
-        await self.until_said("user", QUESTION, within_s=deadline_s + 2)
-        self._question = [*self._spoken]
-        if phase is Phase.AGENT:
-            await self.until(lambda: self.heard_s() > 1, "answer")
-            strike()
-        if phase in IN_A_HANDOFF:
-            await self.until(lambda: self.heard_s() > 0.5, "answer")
-            await self._hand_over(fault, phase)
-        await self.until_said("assistant", ANSWER, within_s=deadline_s + 5)
-        await self._rest(deadline_s if asks_again and phase in IN_A_HANDOFF else 0.0)
-
-    async def _rest(self, dead_s: float) -> None:
-        await self.until(lambda: self.is_up, "link", within_s=60)
-        await self.speaks()
-        if dead_s:
-            await asyncio.sleep(dead_s)
-            await self.speaks()
-        await self.until_said("user", COUNT)
-        await asyncio.sleep(2.5)
-        await self.speaks()
-        await self.until_said("user", STOP)
-        await self.until_said("assistant", LAST)
-
-    def _striker(self, fault: Fault, deadline_s: float, *, for_good: bool) -> Callable[[], None]:
-        def strike() -> None:
-            if for_good or fault is Fault.AUTH:
-                self.line.is_dead = fault
-            struck, self._struck_at = self.line.current, self._frame_count
-            struck.strike(fault)
-            self._tasks.start(self._watch(struck, deadline_s), name="watch")
-
-        return strike
-
-    async def _watch(self, struck: FaultyWire, deadline_s: float) -> None:
-        """What nobody recovers from in time shows, however well the conversation goes on."""
-        await asyncio.sleep(deadline_s)
-        self._overdue = not (self.is_over or (self.is_up and self.wires[-1] is not struck))
-
-    async def _hand_over(self, fault: Fault, phase: Phase) -> None:
-        line, colleague = self.colleague()
-        if phase is Phase.HANDOFF_NEW:
-            line.at_connect = [fault]
-        handover = self._tasks.start(self._reconfigure(colleague), name="handover")
-        if phase is not Phase.HANDOFF_NEW:
-            await self.until(lambda: bool(line.wires), "second link")
-            await asyncio.sleep(0.1)
-            (self.line if phase is Phase.HANDOFF_OLD else line).current.strike(fault)
-        await self.until(handover.done, "end of the hand-over", within_s=60)
-
-    async def _reconfigure(self, provider: RealtimeVoiceProvider) -> None:
-        try:
-            await self.channel.reconfigure_session(self.session, provider=provider)
-        except RoomKitError as error:
-            self.handover_error = str(error)
 
     # --- what came of it ------------------------------------------------------------------------------------------
 
@@ -304,22 +222,22 @@ class MatrixCall:
             numbers = numbers_in(bytes(wire.audio), self.vendor.rate_hz)
             assert numbers == sorted(set(numbers)), "frames out of order, or twice on one link"
             reached.update(numbers)
-        fed = range(self._struck_at if self.is_over else self._frame_count)
+        fed = range(self.struck_at if self.is_over else self.frame_count)
         lost = sorted(set(fed) - reached)
         assert lost == [], f"{len(lost)} frames lost, from {lost[:1]}"
 
     def assert_question_heard_whole(self) -> None:
         """The sentence that was broken off on one link was heard by another one from its beginning."""
         heard = [set(numbers_in(bytes(wire.audio), self.vendor.rate_hz)) for wire in self.wires]
-        assert any(numbers.issuperset(self._question) for numbers in heard), "nobody heard the whole sentence"
+        assert any(numbers.issuperset(self.question) for numbers in heard), "nobody heard the whole sentence"
 
     async def close(self) -> None:
         """Hang up, and see that nothing of the call is left: no task, socket, timer or session."""
         async with asyncio.timeout(10):
             await self.kit.close()
         async with asyncio.timeout(60):  # their own watches included
-            await self._tasks.idle()
-        assert not self._overdue, "nobody was there when the deadline passed"
+            await self.tasks.idle()
+        assert not self.is_overdue, "nobody was there when the deadline passed"
         await asyncio.sleep(3)  # what closes in the background is given two
         tasks = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
         assert tasks == set()

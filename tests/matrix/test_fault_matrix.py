@@ -11,6 +11,7 @@ import pytest
 from roomkit.errors import ProviderRefusedError
 from roomkit.models.session import EndReason
 from roomkit.voice.realtime.wire import HANDSHAKE_TIMEOUT_S
+from tests.matrix.broken import Broken
 from tests.matrix.call import CallOver, MatrixCall
 from tests.matrix.conversation import ANSWER, COUNTING, IN_A_HANDOFF, WHOLE, Phase
 from tests.matrix.vendors import SECONDARY, VENDORS
@@ -94,7 +95,7 @@ async def test_a_call_goes_on_and_nothing_is_lost_said_twice_or_left_behind(
     call = MatrixCall(VENDORS[name])
 
     asks_again = (name, fault, phase) in UNHEARD
-    await call.runs(fault, phase, deadline_s=deadline_s(fault, phase), asks_again=asks_again)
+    await Broken(call, fault, phase, deadline_s(fault, phase), asks_again=asks_again).run()
 
     assert len(call.told("error")) <= 1
     if phase is Phase.CALLER and name in TELLS_WHOM_IT_HEARS:
@@ -107,7 +108,7 @@ async def test_a_call_that_cannot_go_on_ends_with_one_reason_and_says_so(name: s
     call = MatrixCall(VENDORS[name])
 
     with pytest.raises(CallOver):
-        await call.runs(fault, phase, deadline_s=deadline_s(fault, phase))
+        await Broken(call, fault, phase, deadline_s(fault, phase)).run()
 
     assert call.session.end_reason is EndReason.PROVIDER_REFUSED
     assert [message["reason"] for message in call.told("session_ended")] == ["provider_refused"]
@@ -125,7 +126,7 @@ async def test_a_call_that_cannot_begin_raises_one_error_and_leaves_nothing(
     call = MatrixCall(VENDORS[name])
 
     with pytest.raises(ProviderRefusedError):
-        await call.runs(fault, phase, deadline_s=deadline_s(fault, phase))
+        await Broken(call, fault, phase, deadline_s(fault, phase)).run()
 
     assert len(call.wires) == 0
     await call.close()
@@ -137,10 +138,8 @@ async def test_a_call_that_cannot_begin_raises_one_error_and_leaves_nothing(
 async def test_with_a_second_vendor_the_call_goes_on_there(name: str, fault: Fault, phase: Phase) -> None:
     call = MatrixCall(VENDORS[name], SECONDARY[name])
 
-    await call.runs(
-        fault, phase, deadline_s=deadline_s(fault, phase) + 1, for_good=True,
-        asks_again=(name, fault, phase) in UNHEARD,
-    )  # fmt: skip
+    asks_again = (name, fault, phase) in UNHEARD
+    await Broken(call, fault, phase, deadline_s(fault, phase) + 1, for_good=True, asks_again=asks_again).run()
 
     assert call.session.provider == SECONDARY[name].name
     await assert_all_is_well(call, phase)
