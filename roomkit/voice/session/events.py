@@ -49,6 +49,7 @@ from roomkit.voice.session.tools import ToolCalls
 from roomkit.voice.session.words.conversation import Conversation
 from roomkit.voice.session.words.output_guard import guard_of
 from roomkit.voice.session.words.speech import Speeches
+from roomkit.voice.session.words.writable import with_writable_words
 
 
 class SessionEvents:
@@ -92,7 +93,6 @@ class SessionEvents:
         )
         self.media = self._new_media(client)
         self.account = Account(context.view, context.settings.prices or shipped_prices(), self.media, context.clock)
-        self.budget = budget_keeper(context, self)
         self.conversation = self._new_conversation()
         self.floor = Floor(
             context, self.media, self.voice, self.conversation, self._observers, on_cut=self._answers_were_cut
@@ -114,6 +114,7 @@ class SessionEvents:
             on_typed=on_typed,
         ).take
         self.speech = Speeches(context, self.conversation.transcripts, heard=self.media.output.ledger.items)
+        self.budget = budget_keeper(context, self)
         self.tools = self._new_tools()
 
     def _new_media(self, client: TransportLink) -> Media:
@@ -224,7 +225,7 @@ class SessionEvents:
     def from_provider(self, event: ProviderEvent) -> None:  # noqa: C901, PLR0912 -- one flat table of events is the clearest form
         """One event, in wire order. A link's audio need not take this way: `Serving` hands it to the output itself."""
         conversation, put = self.conversation, self._lane.put
-        match event:
+        match event := with_writable_words(event):
             case Transcript(role="user"):
                 self.voice.mark("first_transcript")
                 put(lambda: conversation.user_words(event), newest_of=_partial_key(event))

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roomkit.core.ports import Verdict
 from roomkit.errors import ConfigError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, SessionState
 from roomkit.models.usage import Usage
 from roomkit.telemetry.prices import Price, PriceTable
-from roomkit.testing.call import Call, start_call, tone
+from roomkit.testing.call import Call, RecordingRoomPort, start_call, tone
 from roomkit.voice.realtime.mock import MockRealtimeProvider
 from roomkit.voice.session.account.budget import SHORTEST_LOOK_S, Budget, nearest, next_look_s
 from roomkit.voice.session.settings import SessionSettings
@@ -151,6 +152,20 @@ async def test_a_vendor_that_says_no_farewell_does_not_keep_the_call_open() -> N
         await call.over()
 
     assert call.view.end_reason is EndReason.BUDGET_EXCEEDED
+
+
+@pytest.mark.virtual_time
+async def test_a_farewell_that_a_hook_blocks_is_not_waited_for() -> None:
+    port = RecordingRoomPort(hooks={HookTrigger.BEFORE_TTS: lambda event: Verdict(False, event, "no")})
+    call = await call_with(Budget(max_tokens=10, farewell="I have to go."), port=port)
+    loop = asyncio.get_running_loop()
+
+    await answer(call, tokens=10)
+    began_s = loop.time()
+    await call.over()
+
+    assert loop.time() - began_s < 1.0
+    assert "speak" not in call.provider.methods()
 
 
 @pytest.mark.virtual_time

@@ -26,6 +26,7 @@ from roomkit.voice.realtime.provider_events import (
     Transcript,
 )
 from roomkit.voice.realtime.reconnect import ReconnectPolicy
+from roomkit.voice.session.reconfigure import AgentChanges, reconfigure
 from roomkit.voice.session.settings import SessionSettings
 
 pytestmark = pytest.mark.virtual_time
@@ -524,3 +525,19 @@ class Departures(list[tuple[str, bytes]]):
     def append(self, sent: tuple[str, bytes]) -> None:
         self.at_ms += [asyncio.get_running_loop().time() * 1_000] * (len(sent[1]) // 960)
         super().append(sent)
+
+
+async def test_an_agent_that_is_changed_in_place_while_its_audio_is_held_loses_none_of_it() -> None:
+    call = await guarded_call(Moderator(0.3))
+    says(call, ResponseStarted("r"), words("good morning"), audio(tone(0.4)))
+    await asyncio.sleep(0.1)
+
+    await reconfigure(call.session, AgentChanges(system_prompt="be brief"))
+    held = heard(call)
+    says(call, words("good morning to you", is_final=True), ResponseDone("r"))
+    await asyncio.sleep(2)
+
+    assert held == b""
+    assert heard(call) == tone(0.4)
+    assert call.provider.methods().count("update_session") == 1
+    assert call.port.words == [("assistant", "good morning to you")]

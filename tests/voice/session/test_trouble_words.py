@@ -225,3 +225,14 @@ def test_turns_are_published_in_the_order_they_were_spoken_however_their_words_a
         call = runner.run(talk())
 
     assert [text for _, text in call.port.words] == [f"turn {n}" for n in range(4)]
+
+
+async def test_words_that_no_text_can_hold_cost_a_letter_and_not_the_message() -> None:
+    """Half an emoji, a NUL: out of broken JSON."""
+    call = await start_call()
+
+    says(call, user("so \ud83d", "u"), Transcript("assistant", "well\x00", True, "i", "r"))
+    await call.session.settled()
+
+    assert call.port.words == [("user", "so ?"), ("assistant", "well?")]
+    assert call.port.of(HookTrigger.ON_ERROR) == []

@@ -22,6 +22,7 @@ from roomkit.voice.session.account.budget import Budget, nearest, next_look_s
 from roomkit.voice.session.account.usage import Account
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.media.lane import Media
+from roomkit.voice.session.words.speech import Speeches
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,9 @@ class _Events(Protocol):
     @property
     def media(self) -> Media: ...
 
+    @property
+    def speech(self) -> Speeches: ...
+
     async def quiet(self) -> None: ...
 
 
@@ -53,6 +57,7 @@ class BudgetKeeper:
         context: The session's common ground.
         budget: The limits.
         account: What was used; watched from now on.
+        speech: Knows whether the farewell may be said.
         quiet: Returns when no answer is being made or heard and no tool runs.
         owes_answer: Whether an answer was asked for that has not begun.
         stop_input: Keeps the caller's audio from the provider.
@@ -64,6 +69,7 @@ class BudgetKeeper:
         budget: Budget,
         account: Account,
         *,
+        speech: Speeches,
         quiet: Callable[[], Awaitable[None]],
         owes_answer: Callable[[], bool],
         stop_input: Callable[[], None],
@@ -71,6 +77,7 @@ class BudgetKeeper:
         self._context = context
         self._budget = budget
         self._account = account
+        self._speech = speech
         self._quiet = quiet
         self._owes_answer = owes_answer
         self._stop_input = stop_input
@@ -141,7 +148,9 @@ class BudgetKeeper:
                 async with asyncio.timeout(FAREWELL_TIMEOUT_S):
                     self._answered.clear()
                     self._context.send(Speak(self._budget.farewell))
-                    await self._answered.wait()
+                    await self._speech.judged()
+                    if self._speech.is_to_say:  # no hook has blocked it
+                        await self._answered.wait()
                     await self._all_said()
         self._context.end(EndReason.BUDGET_EXCEEDED)
 
@@ -173,6 +182,7 @@ def budget_keeper(context: SessionContext, events: _Events) -> BudgetKeeper | No
         context,
         budget,
         events.account,
+        speech=events.speech,
         quiet=events.quiet,
         owes_answer=lambda: events.owes_answer,
         stop_input=lambda: events.media.stop_input("budget", is_stopped=True),

@@ -66,6 +66,11 @@ class Speeches:
         while self._asking is not None:
             await asyncio.wait({self._asking})
 
+    @property
+    def is_to_say(self) -> bool:
+        """Whether a text was given to be spoken, and has not begun to be."""
+        return bool(self._given)
+
     def say(self, text: str, pass_on: PassOn) -> None:
         """Have the provider say a text: at once, or when the hooks have allowed it."""
         if self._asking is None and not self._is_judged(text, self._context.settings.agent.voice):
