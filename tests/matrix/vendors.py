@@ -16,7 +16,15 @@ from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
 from roomkit.providers.gemini.realtime import GeminiLiveProvider
 from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit.providers.xai.realtime import XAIRealtimeProvider
-from roomkit.testing import ElevenLabsSimulator, GeminiSimulator, OpenAISimulator, Script, XAISimulator
+from roomkit.testing import (
+    ElevenLabsSimulator,
+    GeminiSimulator,
+    OpenAISimulator,
+    Script,
+    SimulatedAgent,
+    XAISimulator,
+)
+from roomkit.testing.simulators.elevenlabs.tables import DEFAULT_EVENTS
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.wires.port import Dialler, WireMessage
 from tests.matrix.speech import AudioOf
@@ -105,7 +113,10 @@ GEMINI = Vendor(
 ELEVENLABS = Vendor(
     "elevenlabs",
     16_000,
-    lambda script, clock: ElevenLabsSimulator(script, clock=clock),
+    # who it hears is among the events an agent can be set to send; without it a broken sentence has no known beginning
+    lambda script, clock: ElevenLabsSimulator(
+        script, agent=SimulatedAgent(client_events=DEFAULT_EVENTS | {"vad_score"}), clock=clock
+    ),
     lambda dial: ElevenLabsRealtimeProvider(api_key="xi-test", agent_id="agent_1", max_duration_s=600, dial=dial),
     ("user_audio_chunk",),
     auth=Goodbye(1008, "the key was revoked"),
