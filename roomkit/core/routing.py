@@ -46,7 +46,7 @@ class Router:
         return found
 
     async def _find(self, message: InboundMessage) -> LiveRoom | None:
-        rooms = await self._parts.store.rooms_of_channel(message.channel_id)
+        rooms = await self._parts.store.rooms_sought(message.channel_id, message.sender_id, message.thread_id)
         candidates = [await self._parts.rooms.get(each) for each in rooms]
         fitting = _knowing(candidates, message) or [live for live in candidates if OPENED_FOR not in live.room.metadata]
         if len(fitting) > 1:

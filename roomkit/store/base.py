@@ -60,6 +60,14 @@ class BindingStore(Protocol):
     async def rooms_of_channel(self, channel_id: str) -> list[str]:
         """Ids of open rooms a channel is attached to, oldest room first."""
 
+    async def rooms_sought(self, channel_id: str, sender_id: str, thread_id: str | None = None) -> list[str]:
+        """Those of `rooms_of_channel` that a message could belong to, in the same order; perhaps a few more.
+
+        That is: of its thread; whose metadata say ``opened_for`` its sender, or nobody; in which its sender takes part,
+        under that id or a linked address; whose binding of the channel is its sender's. How many rooms were opened for
+        others on the channel does not matter to how long it takes, as far as the store can help it.
+        """
+
 
 class TimelineStore(Protocol):
     """Events in order."""

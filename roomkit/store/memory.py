@@ -10,6 +10,7 @@ from roomkit.errors import StoreError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import EventStatus, RoomStatus
 from roomkit.models.event import DeliveryResult, RoomEvent
+from roomkit.models.identity import Address
 from roomkit.models.participant import Participant
 from roomkit.models.room import Room
 
@@ -18,6 +19,7 @@ from roomkit.models.room import Room
 class _Shelf:
     """Everything of one room. The position in ``events`` is the index."""
 
+    number: int
     room: Room
     events: list[RoomEvent] = field(default_factory=list)
     by_key: dict[str, int] = field(default_factory=dict)
@@ -30,6 +32,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._shelves: dict[str, _Shelf] = {}
+        self._whose: dict[str | None, set[str]] = {}
+        """Rooms by whoever and whatever they may be sought by (``None``: anybody); what once was stays."""
         self._closed = False
 
     async def add_room(self, room: Room) -> bool:
@@ -37,12 +41,14 @@ class MemoryStore:
         self._check_open()
         if room.id in self._shelves:
             return False
-        self._shelves[room.id] = _Shelf(room)
+        self._shelves[room.id] = _Shelf(len(self._shelves), room)
+        self._index(room.id, *_sought_by(room))
         return True
 
     async def put_room(self, room: Room) -> None:
         """Replace what is stored of a room, but for its counter."""
         self._shelf(room.id).room = room
+        self._index(room.id, *_sought_by(room))
 
     async def room(self, room_id: str) -> Room | None:
         """The room with its present counter."""
@@ -71,6 +77,8 @@ class MemoryStore:
     async def put_binding(self, binding: ChannelBinding) -> None:
         """Add or replace a binding."""
         self._shelf(binding.room_id).bindings[binding.channel_id] = binding
+        if binding.participant_id is not None:
+            self._index(binding.room_id, binding.participant_id)
 
     async def delete_binding(self, room_id: str, channel_id: str) -> None:
         """Remove a binding, if there is one."""
@@ -97,6 +105,20 @@ class MemoryStore:
         self._check_open()
         return [
             room_id for room_id, shelf in self._shelves.items() if channel_id in shelf.bindings and shelf.room.is_open
+        ]
+
+    async def rooms_sought(self, channel_id: str, sender_id: str, thread_id: str | None = None) -> list[str]:
+        """Those of `rooms_of_channel` that a message could belong to."""
+        self._check_open()
+        address = Address(channel_id=channel_id, sender_id=sender_id)
+        rooms = set().union(*(self._whose.get(name, ()) for name in (None, sender_id, thread_id)))
+        shelves = sorted((self._shelves[room_id] for room_id in rooms), key=lambda shelf: shelf.number)
+        return [
+            shelf.room.id
+            for shelf in shelves
+            if channel_id in shelf.bindings
+            and shelf.room.is_open
+            and _is_sought(shelf, shelf.bindings[channel_id], address, thread_id)
         ]
 
     async def append(self, event: RoomEvent, *, key: str | None = None) -> RoomEvent:
@@ -145,6 +167,7 @@ class MemoryStore:
     async def put_participant(self, participant: Participant) -> None:
         """Add or replace a participant."""
         self._shelf(participant.room_id).participants[participant.id] = participant
+        self._index(participant.room_id, participant.id, *(each.sender_id for each in participant.addresses))
 
     async def delete_participant(self, room_id: str, participant_id: str) -> None:
         """Remove a participant, if there is one."""
@@ -160,6 +183,11 @@ class MemoryStore:
         """Let go of everything."""
         self._closed = True
         self._shelves.clear()
+        self._whose.clear()
+
+    def _index(self, room_id: str, *names: str | None) -> None:
+        for name in names:
+            self._whose.setdefault(name, set()).add(room_id)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -171,6 +199,22 @@ class MemoryStore:
             return self._shelves[room_id]
         except KeyError:
             raise StoreError(f"the store has no room {room_id}") from None
+
+
+def _sought_by(room: Room) -> list[str | None]:
+    names = [room.metadata.get("opened_for"), room.metadata.get("thread_id")]
+    return [names[0] if isinstance(names[0], str) else None, *(each for each in names[1:] if isinstance(each, str))]
+
+
+def _is_sought(shelf: _Shelf, binding: ChannelBinding, sender: Address, thread_id: str | None) -> bool:
+    metadata, sender_id = shelf.room.metadata, sender.sender_id
+    return (
+        metadata.get("opened_for") in (None, sender_id)
+        or (thread_id is not None and metadata.get("thread_id") == thread_id)
+        or sender_id in shelf.participants
+        or binding.participant_id == sender_id
+        or any(sender in each.addresses for each in shelf.participants.values())
+    )
 
 
 def _is_ahead(index: int, mark: int | None) -> bool:

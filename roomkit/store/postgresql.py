@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from roomkit.errors import StoreError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import EventStatus, RoomStatus
@@ -34,6 +36,20 @@ ORDER BY n LIMIT $3 OFFSET $4
 ROOMS_OF_CHANNEL = """
 SELECT rooms.id FROM bindings JOIN rooms ON rooms.id = bindings.room_id
 WHERE bindings.channel_id = $1 AND rooms.status = ANY ($2::text[]) ORDER BY rooms.n
+"""
+# A body that holds U+0000 cannot be looked into, only read as it is: such a room is sought by everybody.
+SEEK = r"""
+SELECT rooms.id FROM bindings JOIN rooms ON rooms.id = bindings.room_id
+WHERE bindings.channel_id = $1 AND rooms.status = ANY ($2::text[]) AND CASE
+    WHEN strpos(rooms.body::text, '\u0000') > 0 OR strpos(bindings.body::text, '\u0000') > 0 THEN true
+    ELSE rooms.body -> 'metadata' ->> 'opened_for' IS NULL
+        OR rooms.body -> 'metadata' ->> 'opened_for' = $3
+        OR rooms.body -> 'metadata' ->> 'thread_id' = $4
+        OR bindings.body ->> 'participant_id' = $3
+        OR EXISTS (SELECT FROM participants WHERE participants.room_id = rooms.id
+            AND (participants.id = $3 OR strpos(participants.body::text, $5) > 0))
+    END
+ORDER BY rooms.n
 """
 PUT_BINDING = """
 INSERT INTO bindings AS old (room_id, channel_id, body, last_read_index)
@@ -155,6 +171,14 @@ class PostgreSQLStore:
     async def rooms_of_channel(self, channel_id: str) -> list[str]:
         """Ids of open rooms a channel is attached to, oldest room first."""
         rows = await self._read(ROOMS_OF_CHANNEL, channel_id, [RoomStatus.ACTIVE, RoomStatus.PAUSED])
+        return [room_id for (room_id,) in rows]
+
+    async def rooms_sought(self, channel_id: str, sender_id: str, thread_id: str | None = None) -> list[str]:
+        """Those of `rooms_of_channel` that a message could belong to; the server looks through them all."""
+        if "\0" in sender_id or "\0" in (thread_id or ""):  # no PostgreSQL text holds it
+            return await self.rooms_of_channel(channel_id)
+        statuses, address = [RoomStatus.ACTIVE, RoomStatus.PAUSED], to_json(sender_id).decode()
+        rows = await self._read(SEEK, channel_id, statuses, sender_id, thread_id, address)
         return [room_id for (room_id,) in rows]
 
     async def append(self, event: RoomEvent, *, key: str | None = None) -> RoomEvent:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from roomkit.errors import StoreError
 from roomkit.models.channel import ChannelBinding
@@ -22,6 +23,7 @@ from roomkit.models.event import DeliveryResult, RoomEvent
 from roomkit.models.participant import Participant
 from roomkit.models.room import Room
 from roomkit.store._rows import deliveries_json, event_of, json_of, room_of
+from roomkit.store._sqlite_seeking import INDICES, SEEK
 from roomkit.store._writer import GroupWriter
 
 T = TypeVar("T")
@@ -141,6 +143,14 @@ class SQLiteStore:
         )
         rows = await self._read(sql, (channel_id, RoomStatus.ACTIVE, RoomStatus.PAUSED))
         return [room_id for (room_id,) in rows]
+
+    async def rooms_sought(self, channel_id: str, sender_id: str, thread_id: str | None = None) -> list[str]:
+        """Those of `rooms_of_channel` that a message could belong to."""
+        if "\0" in sender_id or "\0" in (thread_id or ""):  # SQLite's functions end a text there
+            return await self.rooms_of_channel(channel_id)
+        address = to_json(sender_id).decode()
+        wanted = {"channel": channel_id, "sender": sender_id, "thread": thread_id, "address": address}
+        return [room_id for (room_id,) in await self._read(SEEK, wanted)]
 
     async def append(self, event: RoomEvent, *, key: str | None = None) -> RoomEvent:
         """Give the event the room's next index and store it, in one transaction."""
@@ -286,6 +296,7 @@ class SQLiteStore:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
             raise StoreError(f"{self._path.name} has schema version {version}; this RoomKit reads {SCHEMA_VERSION}")
+        connection.executescript(INDICES)
 
     def _close_reading(self) -> None:
         if self._read_connection is not None:

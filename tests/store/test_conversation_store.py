@@ -12,6 +12,7 @@ from roomkit.errors import StoreError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import Access, EventStatus, RoomStatus
 from roomkit.models.event import DeliveryResult, EventSource, RoomEvent, TextContent
+from roomkit.models.identity import Address
 from roomkit.models.participant import Participant
 from roomkit.models.room import Room
 from roomkit.store import open_store
@@ -353,3 +354,40 @@ async def test_a_replaced_binding_takes_its_mark_with_it(store: ConversationStor
 
     [stored] = await store.bindings("r")
     assert (stored.muted, stored.last_read_index) == (True, 6)
+
+
+@pytest.mark.parametrize("sender", ["ada", 'a"d\\a', "Grüße \u2603", "o'ada", "a\u0000da", "%"])
+async def test_the_rooms_that_may_be_a_senders_are_found_among_those_of_others(
+    store: ConversationStore, kind: str, sender: str
+) -> None:
+    """R-0007-15."""
+    if kind == "postgresql" and "\0" in sender:
+        pytest.skip("no text of PostgreSQL holds U+0000, and no id")
+
+    async def room(room_id: str, *, channel_id: str = "sms", **metadata: object) -> None:
+        await store.add_room(Room(id=room_id, metadata=metadata))
+        await store.put_binding(ChannelBinding(room_id=room_id, channel_id=channel_id))
+
+    for number in range(20):
+        await room(f"other {number}", opened_for=f"other {number}", thread_id=f"{number}")
+        await store.put_participant(Participant(id=f"other {number}", room_id=f"other {number}"))
+    await room("opened", opened_for=sender)
+    await room("app's", nested={"opened_for": "somebody"}, note='"opened_for":"x"')
+    await room("elsewhere", channel_id="mail")
+    await room("thread", opened_for="eve", thread_id=sender)
+    for name in ("taking part", "linked", "bound", "closed"):
+        await room(name, opened_for="eve")
+    await store.put_participant(Participant(id=sender, room_id="taking part"))
+    linked = Participant(id="p", room_id="linked", addresses=(Address(channel_id="sms", sender_id=sender),))
+    await store.put_participant(linked)
+    await store.put_binding(ChannelBinding(room_id="bound", channel_id="sms", participant_id=sender))
+    await store.put_room(Room(id="closed", status=RoomStatus.CLOSED))
+
+    found = await store.rooms_sought("sms", sender, sender)
+
+    wanted = ["opened", "app's", "thread", "taking part", "linked", "bound"]
+    if "\0" in sender:  # a database may have to leave those to whoever reads the rooms
+        assert [each for each in found if not each.startswith("other")] == wanted
+    else:
+        assert found == wanted
+    assert "thread" not in (await store.rooms_sought("sms", "nobody"))
