@@ -74,14 +74,18 @@ class ProviderError(RealtimeError):
         message: What happened and what to do; never speech, prompts or keys.
         code: The vendor's own code, if it sent one (`"invalid_api_key"`).
         retryable: Whether the same call may succeed later.
+        retry_after_ms: How long the vendor wants to be left alone, if it said so.
     """
 
     default_retryable = False
 
-    def __init__(self, message: str, *, code: str = "", retryable: bool | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str = "", retryable: bool | None = None, retry_after_ms: float | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retryable = self.default_retryable if retryable is None else retryable
+        self.retry_after_ms = retry_after_ms
 
 
 class RealtimeConnectionError(ProviderError):

@@ -34,6 +34,10 @@ _OPTIONS: tuple[Options, ...] = (
     click.option("--log", "is_logging", is_flag=True, help="Print each event, both ways; audio as counts."),
     click.option("--live", "is_live", is_flag=True, help="A real agent listens and answers, on this machine alone."),
     click.option("--script", "script_path", type=click.Path(path_type=Path), help="A .json or .toml file of steps."),
+    click.option("--max-connections", type=click.IntRange(0), help="Callers at once; one more gets HTTP 429."),
+    click.option(
+        "--responses-per-minute", type=click.IntRange(0), help="Answers in any 60 s; one more fails as the vendor's do."
+    ),
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65_535), help="0: any free port."),
 )
@@ -130,15 +134,17 @@ def _run(
     script_path: Path | None,
     is_logging: bool,
     is_live: bool,
+    max_connections: int | None,
+    responses_per_minute: int | None,
 ) -> None:
     if is_live and script_path is not None:
         raise click.UsageError("--live and --script: an agent that is live follows no script")
 
     async def serve() -> None:
         playing = _playing(script_path, is_live=is_live)
-        async with simulator(**playing, on_log=click.echo if is_logging else None).serve(
-            host=host, port=port
-        ) as server:
+        limits = {"max_connections": max_connections, "responses_per_minute": responses_per_minute}
+        simulated = simulator(**playing, **limits, on_log=click.echo if is_logging else None)
+        async with simulated.serve(host=host, port=port) as server:
             for hint in hints(server):
                 click.echo(hint)
             click.echo("Stop with Ctrl-C.")

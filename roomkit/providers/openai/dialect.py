@@ -16,6 +16,7 @@ from roomkit.providers.openai.calls import CallLog
 from roomkit.providers.openai.events import status_of, usage_of
 from roomkit.providers.openai.exchange import Exchange
 from roomkit.providers.openai.faults import ACTIVE_RESPONSE, fault_of, is_benign
+from roomkit.providers.openai.rate_limits import RateLimits
 from roomkit.providers.openai.responses import PLAIN
 from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
 from roomkit.providers.openai.transcripts import TranscriptLog
@@ -61,6 +62,7 @@ class OpenAIDialect:
         self._deltas = DeltaReader()
         self._aligner = SampleAligner()
         self._calls = CallLog()
+        self._rate_limits = RateLimits()
         self._opening_id = ""
         self._is_open = False
 
@@ -201,11 +203,16 @@ class OpenAIDialect:
         if status == "completed":  # the arguments of a cut answer may be half
             events += self._calls.told_by(response)
         reason = fault_of(error).code if error else text_of(details, "reason")
-        events.append(ResponseDone(response_id, status, usage_of(response), reason))
+        retry_after_ms = self._rate_limits.retry_after_ms(error) if status == "failed" else None
+        events.append(ResponseDone(response_id, status, usage_of(response), reason, retry_after_ms))
         if status == "failed" and error:
             events.append(fault_of(error))
         self._exchange.responses.done(response_id)
         return Decoded(tuple(events), tuple(self._exchange.due_request()))
+
+    def _limits_told(self, event: Json) -> Decoded:
+        self._rate_limits.told(event)
+        return NOTHING
 
     def _error(self, event: Json) -> Decoded:
         error = object_of(event, "error")
@@ -233,6 +240,7 @@ class OpenAIDialect:
         "response.output_text.done": _agent_said,
         "response.function_call_arguments.done": _call_complete,
         "response.done": _response_done,
+        "rate_limits.updated": _limits_told,
         "error": _error,
         # names of the beta
         "response.audio_transcript.delta": _agent_words,

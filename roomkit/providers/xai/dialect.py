@@ -17,6 +17,7 @@ from roomkit.providers.openai.events import status_of
 from roomkit.providers.openai.exchange import Exchange, Request, response_request
 from roomkit.providers.openai.faults import is_benign
 from roomkit.providers.openai.items import message_item
+from roomkit.providers.openai.rate_limits import RateLimits
 from roomkit.providers.openai.responses import PLAIN, ResponseParams
 from roomkit.providers.openai.transcripts import TranscriptLog
 from roomkit.providers.shared.objects import Json, object_of, parse, text_of
@@ -78,6 +79,7 @@ class XAIDialect:
         self._deltas = DeltaReader()
         self._aligner = SampleAligner()
         self._round = ToolRound()
+        self._rate_limits = RateLimits()
 
     # --- what we say --------------------------------------------------------------------------------------------
 
@@ -248,11 +250,20 @@ class XAIDialect:
         events += self._agent_words.response_done(response_id)
         if status == "completed":  # the arguments of a cut answer may be half
             events += self._round.called_by(response)
-        reason = text_of(object_of(response, "status_details"), "reason")
-        events.append(ResponseDone(response_id, status, usage_of(event), reason))
+        details = object_of(response, "status_details")
+        error = object_of(details, "error")
+        reason = fault_of(error).code if error else text_of(details, "reason")
+        retry_after_ms = self._rate_limits.retry_after_ms(error) if status == "failed" else None
+        events.append(ResponseDone(response_id, status, usage_of(event), reason, retry_after_ms))
+        if status == "failed" and error:
+            events.append(fault_of(error))
         self._exchange.responses.done(response_id)
         results = self._round.response_done(response_id)
         return Decoded((*events,), (*map(self._item, results), *self._request_after_results()))
+
+    def _limits_told(self, event: Json) -> Decoded:
+        self._rate_limits.told(event)
+        return NOTHING
 
     def _error(self, event: Json) -> Decoded:
         error = error_of(event)
@@ -284,6 +295,7 @@ class XAIDialect:
         "response.text.done": _agent_said,
         "response.function_call_arguments.done": _call_complete,
         "response.done": _response_done,
+        "rate_limits.updated": _limits_told,
         "error": _error,
     }
 

@@ -114,12 +114,14 @@ class ResponseDone:
             ``input_image_tokens``, ``cached_text_tokens``, ``cached_audio_tokens`` (parts of the input),
             ``output_text_tokens``, ``output_audio_tokens``, ``output_reasoning_tokens``, ``total_tokens``,
             ``billable_s``; empty where the vendor says nothing. Counts no name fits are left out.
+        retry_after_ms: It failed by a rate limit, and may be asked for again after this.
     """
 
     response_id: str
     status: ResponseStatus = "completed"
     usage: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+    retry_after_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,17 +40,20 @@ class Failure:
 
     Attributes:
         is_goodbye: The agent ended the conversation, as it may: nothing failed.
+        retry_after_ms: How long the vendor wants to be left alone, if it said so.
     """
 
     code: str
     reason: str
     retryable: bool
     is_goodbye: bool = False
+    retry_after_ms: float | None = None
 
     def as_error(self, vendor: str) -> RealtimeConnectionError:
         """The exception for somebody who waits for the link."""
         kind = ProviderLostError if self.retryable else ProviderRefusedError
-        return kind(f"{vendor}: {self.reason}", code=self.code, retryable=self.retryable)
+        words = f"{vendor}: {self.reason}"
+        return kind(words, code=self.code, retryable=self.retryable, retry_after_ms=self.retry_after_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,10 @@ class CloseMap:
         hint = self.status_hints.get(refused.status) or redacted(refused.detail)
         retryable = refused.status not in self.refusing_statuses
         return Failure(
-            f"http_{refused.status}", f"the connection was refused (HTTP {refused.status}): {hint}", retryable
+            f"http_{refused.status}",
+            f"the connection was refused (HTTP {refused.status}): {hint}",
+            retryable,
+            retry_after_ms=None if refused.retry_after_s is None else refused.retry_after_s * 1000.0,
         )
 
 
@@ -115,13 +121,16 @@ class ReconnectPolicy:
     max_attempts: int = 8
     budget_ms: float = 30_000.0
 
-    def delay_ms(self, failed_attempts: int, elapsed_ms: float, random: float) -> float | None:
+    def delay_ms(
+        self, failed_attempts: int, elapsed_ms: float, random: float, *, at_least_ms: float = 0.0
+    ) -> float | None:
         """Milliseconds until the next attempt, or ``None``: give up.
 
         Args:
             failed_attempts: Dials that failed since the link was lost; 0 for the first.
             elapsed_ms: Time since the link was lost.
             random: Uniform in [0, 1).
+            at_least_ms: What the vendor asked for. Beyond the budget there is no point in staying on the line.
         """
         if failed_attempts >= self.max_attempts or elapsed_ms >= self.budget_ms:
             return None
@@ -129,7 +138,7 @@ class ReconnectPolicy:
             return 0.0
         # min() on the exponent too: 2.0 ** 1100 would overflow where somebody allows endless attempts
         ceiling_ms = min(self.max_delay_ms, self.first_delay_ms * 2.0 ** min(failed_attempts - 1, 32))
-        delay_ms = ceiling_ms * random
+        delay_ms = max(ceiling_ms * random, at_least_ms)
         return delay_ms if elapsed_ms + delay_ms < self.budget_ms else None
 
 

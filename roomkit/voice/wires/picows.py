@@ -21,7 +21,7 @@ from picows import (
 from roomkit.voice.wires.limits import DIAL_BUFFERED_BYTES, MAX_BUFFERED_BYTES
 from roomkit.voice.wires.listener import Accept, Admit, ListenOptions, UpgradeRequest, choose_subprotocol
 from roomkit.voice.wires.picows_wire import PicowsWire
-from roomkit.voice.wires.port import Endpoint, WireRefused
+from roomkit.voice.wires.port import Endpoint, WireRefused, retry_after_s
 
 if TYPE_CHECKING:
     from picows.url import WSParsedURL
@@ -71,7 +71,8 @@ async def dial(endpoint: Endpoint) -> PicowsWire:
         )
         is_open = listener is not None
     except WSHandshakeError as error:
-        raise WireRefused(*_answer(error)) from error
+        header = None if error.response is None else error.response.headers.get("Retry-After")
+        raise WireRefused(*_answer(error), retry_after_s=retry_after_s(header)) from error
     except (OSError, WSError, ValueError) as error:
         raise WireRefused(0, f"cannot connect: {error}") from error
     finally:

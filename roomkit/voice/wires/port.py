@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_RETRY_AFTER_DIGITS: Final = 6
+"""Up to eleven days; more digits are rubbish."""
 
 WireMessage = str | bytes
 """One WebSocket message: ``str`` travels as a text message, ``bytes`` as a binary one."""
@@ -82,12 +85,20 @@ class WireRefused(Exception):  # noqa: N818 -- it is an answer, mapped to our tr
     Attributes:
         status: The HTTP status, or 0 when the connection could not be made at all.
         detail: One line: what the peer or the operating system said.
+        retry_after_s: How long the peer wants to be left alone, if it said so.
     """
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(f"HTTP {status}: {detail}" if status else detail)
         self.status = status
         self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """``Retry-After`` in seconds (RFC 9110 10.2.3); ``None`` without one, or where it is a date."""
+    text = (header or "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= MAX_RETRY_AFTER_DIGITS else None
 
 
 class Dialler(Protocol):

@@ -26,7 +26,7 @@ from roomkit.voice.wires.listener import (
     UpgradeRequest,
     choose_subprotocol,
 )
-from roomkit.voice.wires.port import MAX_MESSAGE_BYTES, Endpoint, WireClosed, WireMessage, WireRefused
+from roomkit.voice.wires.port import MAX_MESSAGE_BYTES, Endpoint, WireClosed, WireMessage, WireRefused, retry_after_s
 from roomkit.voice.wires.queued import QueuedWire
 
 _LIBRARY_LOGGER = logging.getLogger(f"{__name__}.library")
@@ -100,7 +100,8 @@ async def dial(endpoint: Endpoint) -> QueuedWire:
         )
     except InvalidStatus as error:
         body = " ".join((error.response.body or b"").decode(errors="replace").split())
-        raise WireRefused(error.response.status_code, body[:500] or str(error)) from error
+        wait_s = retry_after_s(error.response.headers.get("Retry-After"))
+        raise WireRefused(error.response.status_code, body[:500] or str(error), retry_after_s=wait_s) from error
     except (OSError, WebSocketException, EOFError, ValueError) as error:
         raise WireRefused(0, f"cannot connect: {error}") from error
     return QueuedWire(

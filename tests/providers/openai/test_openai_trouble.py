@@ -140,6 +140,7 @@ def test_a_value_of_a_wrong_type_is_at_worst_a_wire_error(message: str, value: o
                 "is_utterance": bool,
                 "retryable": bool,
                 "usage": dict,
+                "retry_after_ms": float | None,
             }
             kind = int if name.endswith("_hz") else expected.get(name, str)
             found = getattr(reported, name)

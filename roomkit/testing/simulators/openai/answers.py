@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
 
+from roomkit.testing.simulators.account import RATE_LIMIT_CODE, Account
 from roomkit.testing.simulators.openai.conversation import Conversation, Item, Refused
 from roomkit.testing.simulators.openai.response import (
     Call,
@@ -39,15 +40,22 @@ class Answers:
         conversation: Where the items of answers go.
         new_id: Makes fresh ids.
         session: The session object; answers follow its settings.
+        account: Counts responses; by default nobody does.
     """
 
     def __init__(
-        self, emit: Emit, conversation: Conversation, new_id: Callable[[str], str], session: Mapping[str, Any]
+        self,
+        emit: Emit,
+        conversation: Conversation,
+        new_id: Callable[[str], str],
+        session: Mapping[str, Any],
+        account: Account | None = None,
     ) -> None:
         self._emit = emit
         self._conversation = conversation
         self._new_id = new_id
         self._session = session
+        self._account = account
         self._live: list[Response] = []
         self._conversation_id = new_id("conv")
 
@@ -66,7 +74,7 @@ class Answers:
         return min((one.due_ms for one in self._live if one.due_ms is not None), default=None)
 
     def create(self, wishes: Mapping[str, Any]) -> None:
-        """Begin a response with what ``response.create`` asked for.
+        """Begin a response with what ``response.create`` asked for. One beyond the account's rate fails at once.
 
         Raises:
             Refused: The conversation is already being answered.
@@ -90,6 +98,16 @@ class Answers:
         )
         self._live.append(response)
         self._emit("response.created", response=response.shown(self._conversation_id))
+        if self._account is not None and self._account.responses_per_minute is not None:
+            self._count(response, self._account)
+
+    def _count(self, response: Response, account: Account) -> None:
+        is_allowed = account.takes_response()
+        requests = {"name": "requests", "limit": account.responses_per_minute, "remaining": account.remaining}
+        self._emit("rate_limits.updated", rate_limits=[{**requests, "reset_seconds": account.reset_s}])
+        if not is_allowed:
+            error = {"type": "requests", "code": RATE_LIMIT_CODE, "message": "Rate limit reached for requests."}
+            self._end(response, "failed", {"type": "failed", "error": error})
 
     def fill(self, parts: Sequence[Speech | Call], now_ms: float) -> None:
         """Tell the oldest thinking response what to say; what is due at once is sent at once."""

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from roomkit.clock import Clock
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.live_agents import agents_of
 from roomkit.testing.simulators.openai.dialled import Dialled, audio_bytes
 from roomkit.testing.simulators.openai.director import OpenAIDirector
@@ -32,6 +33,7 @@ class ScriptedServer(ABC):
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: The cascade that answers instead of a script.
+        account: What its clients may use.
 
     Attributes:
         scripts: One for each connection (the same one again and again unless `script` is a function).
@@ -45,10 +47,12 @@ class ScriptedServer(ABC):
         on_log: Callable[[str], None] | None,
         clock: Clock,
         live: CascadeProvider | None,
+        account: Account,
     ) -> None:
         self._agents = agents_of(live, script, clock)
         self._make_script = _maker(script)
         self._clock = clock
+        self._account = account
         self._events = manners.events
         self._record = Record(audio_bytes, on_log)
         self._door = Door(self._refusal, self._begin, manners=manners, record=self._record, clock=clock)

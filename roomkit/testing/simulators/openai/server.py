@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.openai.dialled import Dialled
 from roomkit.testing.simulators.openai.door import Manners
@@ -30,6 +31,8 @@ class OpenAISimulator(ScriptedServer):
         api_key: The only key it lets in; by default any, but there must be one.
         bad_key: How another key is turned away: HTTP 401 on the upgrade, or close 3000 after it.
         keep_audio: Keep the caller's audio; see `OpenAISimulatorSession.caller_audio`.
+        max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
+        responses_per_minute: Answers in any 60 s over all connections; one more fails with ``rate_limit_exceeded``.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -47,10 +50,13 @@ class OpenAISimulator(ScriptedServer):
         bad_key: Literal["status", "close"] = "status",
         keep_audio: bool = False,
         on_log: Callable[[str], None] | None = None,
+        max_connections: int | None = None,
+        responses_per_minute: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
         live: CascadeProvider | None = None,
     ) -> None:
-        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live)
+        account = Account(max_connections, responses_per_minute, clock)
+        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live, account=account)
         self._api_key = api_key
         self._bad_key = bad_key
         self._keep_audio = keep_audio
@@ -59,7 +65,7 @@ class OpenAISimulator(ScriptedServer):
     def _refusal(self, dialled: Dialled) -> tuple[int, str] | None:
         if self._bad_key == "status" and self._api_key not in (None, dialled.key):
             return 401, "Incorrect API key provided"
-        return None
+        return self._account.refuses(self.sessions)
 
     def _session(self, dialled: Dialled, now_ms: float) -> OpenAISimulatorSession:
         session = OpenAISimulatorSession(
@@ -68,6 +74,7 @@ class OpenAISimulator(ScriptedServer):
             now_ms=now_ms,
             wall_s=self._clock.wall().timestamp(),
             keep_audio=self._keep_audio,
+            account=self._account,
         )
         self.sessions.append(session)
         turned_away = self._turned_away(dialled)

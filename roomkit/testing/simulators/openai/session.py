@@ -63,7 +63,14 @@ class OpenAISimulatorSession:
     """
 
     def __init__(
-        self, *, new_id: Callable[[str], str], model: str, now_ms: float, wall_s: float, keep_audio: bool = False, account: Account | None = None
+        self,
+        *,
+        new_id: Callable[[str], str],
+        model: str,
+        now_ms: float,
+        wall_s: float,
+        keep_audio: bool = False,
+        account: Account | None = None,
     ) -> None:
         self._new_id = new_id
         self._out: list[Output] = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.openai.dialled import Dialled
 from roomkit.testing.simulators.openai.door import Manners, Refusal
 from roomkit.testing.simulators.openai.scripted import ScriptedServer
@@ -32,6 +33,8 @@ class XAISimulator(ScriptedServer):
         api_key: The only key it lets in (HTTP 401 for another); by default any, but there must be one.
         keep_audio: Keep the caller's audio; see `XAISimulatorSession.caller_audio`.
         session_limit_ms: How long a connection may last.
+        max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
+        responses_per_minute: Answers in any 60 s over all connections; one more fails with ``rate_limit_exceeded``.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -49,10 +52,13 @@ class XAISimulator(ScriptedServer):
         keep_audio: bool = False,
         session_limit_ms: int = SESSION_LIMIT_MS,
         on_log: Callable[[str], None] | None = None,
+        max_connections: int | None = None,
+        responses_per_minute: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
         live: CascadeProvider | None = None,
     ) -> None:
-        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live)
+        account = Account(max_connections, responses_per_minute, clock)
+        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live, account=account)
         self._api_key = api_key
         self._keep_audio = keep_audio
         self._session_limit_ms = session_limit_ms
@@ -60,7 +66,9 @@ class XAISimulator(ScriptedServer):
         self.sessions: list[XAISimulatorSession] = []
 
     def _refusal(self, dialled: Dialled) -> Refusal | None:
-        return None if self._api_key in (None, dialled.key) else (401, "Incorrect API key provided")
+        if self._api_key not in (None, dialled.key):
+            return 401, "Incorrect API key provided"
+        return self._account.refuses(self.sessions)
 
     def _session(self, dialled: Dialled, now_ms: float) -> XAISimulatorSession:
         session = XAISimulatorSession(
@@ -71,6 +79,7 @@ class XAISimulator(ScriptedServer):
             wall_s=self._clock.wall().timestamp(),
             limit_ms=self._session_limit_ms,
             keep_audio=self._keep_audio,
+            account=self._account,
         )
         self.sessions.append(session)
         return session

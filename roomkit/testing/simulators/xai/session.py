@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.openai.conversation import Event, Refused
 from roomkit.testing.simulators.openai.ear import Listener
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
@@ -42,6 +43,7 @@ class XAISimulatorSession:
         wall_s: The same moment as seconds since 1970.
         limit_ms: How long a session may last.
         keep_audio: Whether to fill ``caller_audio``.
+        account: Counts the responses.
 
     Attributes:
         conversation: The items.
@@ -60,8 +62,9 @@ class XAISimulatorSession:
         wall_s: float,
         limit_ms: int,
         keep_audio: bool = False,
+        account: Account | None = None,
     ) -> None:
-        self._within = OpenAISimulatorSession(new_id=new_id, model=model, now_ms=now_ms, wall_s=wall_s)
+        self._within = OpenAISimulatorSession(new_id=new_id, model=model, now_ms=now_ms, wall_s=wall_s, account=account)
         self._within.session["audio"]["input"]["turn_detection"] = None
         self._new_id = new_id
         self._past = past
@@ -258,8 +261,8 @@ class XAISimulatorSession:
         self._is_deaf = not is_interruptible
         tone_ms = _WORD_MS * max(1, len(words.split()))
         self.answers.create({"verbatim": words})
-        if self.listener is not None:
-            return  # it takes the response over and says the words itself
+        if self.listener is not None or self.answers.thinking is None:
+            return  # it takes the response over and says the words itself, or the account's rate was used up
         self.answers.fill([Speech(words, None, tone_ms, realtime=self._is_deaf)], now_ms)
 
 

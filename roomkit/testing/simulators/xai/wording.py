@@ -16,7 +16,7 @@ from roomkit.testing.simulators.sound import PCM_RATE_HZ
 from roomkit.voice.audio.resample import Resampler
 
 _SAID: Final = "conversation.item.input_audio_transcription"
-_DROPPED: Final = frozenset({"conversation.item.done"})
+_DROPPED: Final = frozenset({"conversation.item.done", "rate_limits.updated"})
 _SHORT_PARTS: Final = {"output_audio": "audio", "output_text": "text"}
 
 
@@ -144,7 +144,7 @@ def _response(response: Event) -> Event:
         "object": "realtime.response",
         "output": output,
         "status": response["status"],
-        "status_details": "unimplemented",
+        "status_details": response["status_details"] if response["status"] == "failed" else "unimplemented",
         "usage": {},
     }
 

@@ -37,6 +37,9 @@ FIRST_STAGGER_S: Final = 3.0
 STAGGER_S: Final = 0.5
 """Head start of each candidate while a caller is on the line: a dial that takes longer is a gap they notice."""
 
+TOO_MANY: Final = "http_429"
+"""`Failure.code` of an account that has used up its connections or its rate."""
+
 Configure = Callable[[Candidate], LinkConfig]
 
 
@@ -175,6 +178,7 @@ class Dialling:
             trouble.failed_attempts,
             self._clock.now_ms() - trouble.began_ms,
             0.0 if self._random is None else self._random.random(),
+            at_least_ms=0.0 if self._roster.has_another else _asked_for_ms(error),
         )
         if delay_ms is None:
             raise error
@@ -232,7 +236,9 @@ class Dialling:
         if config.resume is not None:
             try:
                 return await self._open(candidate, config)
-            except ProviderError:
+            except ProviderError as error:
+                if error.code == TOO_MANY:  # which is not about the handle
+                    raise
                 self._resumption.forget(candidate.provider)
                 config = configure(candidate)
         return await self._open(candidate, config)
@@ -260,6 +266,11 @@ class Dialling:
             kind = ProviderLostError if is_retryable(error) else ProviderRefusedError
             raise kind(f"{provider.name} could not be dialled: {type(error).__name__}") from error
         return OpenLink(candidate, config, link, sink, sink.ready, self._clock.now_ms())
+
+
+def _asked_for_ms(error: Exception) -> float:
+    """How long the vendor asked to be left alone."""
+    return (error.retry_after_ms or 0.0) if isinstance(error, ProviderError) else 0.0
 
 
 class _Race:

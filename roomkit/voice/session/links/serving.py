@@ -13,6 +13,7 @@ from roomkit.models.session import LinkState
 from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,
+    CancelResponse,
     Command,
     InjectText,
     Speak,
@@ -33,6 +34,7 @@ from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links.between import BetweenTurns
 from roomkit.voice.session.links.candidates import Candidate, Roster
 from roomkit.voice.session.links.resumption import Resumption
+from roomkit.voice.session.links.second_ask import SecondAsk
 from roomkit.voice.session.links.slot import OpenLink, ProviderSlot
 from roomkit.voice.session.links.stall import StallWatch
 from roomkit.voice.session.links.unsent import Unsent
@@ -72,6 +74,9 @@ class Serving:
         self._on_going_away = on_going_away
         self._slot = ProviderSlot()
         self._unsent = Unsent()
+        self._second = SecondAsk(
+            self._ask_again, is_begun=lambda response_id: response_id in events.media.output.ledger.response_ids()
+        )
         self._stall = StallWatch(
             context.settings.stall_timeout_s,
             has_another=lambda: roster.has_another,
@@ -149,6 +154,7 @@ class Serving:
     async def close(self) -> None:
         """Hang up."""
         self._stall.stop()
+        self._second.stop()
         await self._slot.close()
 
     # --- details --------------------------------------------------------------------------------------------------
@@ -156,6 +162,9 @@ class Serving:
     def _pass_on(self, command: Command) -> None:
         if _asks(command):
             self._events.owes_answer = True
+        if isinstance(command, CancelResponse) and self._second.is_waiting:
+            self._events.owes_answer = False
+        self._second.sent(command)
         self._unsent.note(command, is_up=self._slot.current is not None)
         if isinstance(command, BeginInput):
             self._events.media.input.begin_utterance()
@@ -165,6 +174,8 @@ class Serving:
 
     def _note(self, event: ProviderEvent) -> None:
         self._between.note(event)
+        if (command := self._second.note(event)) is not None and isinstance(event, ResponseDone):
+            self._owe_again(command, event.response_id)
         match event:
             case Resumable(handle):
                 self._resumption.offered(self._roster.current.provider, handle)
@@ -178,9 +189,23 @@ class Serving:
             case _:
                 pass
 
+    def _owe_again(self, command: Command, response_id: str) -> None:
+        """An answer failed that will be asked for with ``command``, by this link or the next."""
+        if isinstance(command, Speak):
+            self._unsent.link_lost(is_heard=False)
+            self._events.speech.link_lost((response_id,), is_heard=False)
+        else:
+            self._events.owes_answer = True
+
+    def _ask_again(self, command: Command) -> None:
+        if self._slot.current is not None and not self._events.tools.is_busy:  # else the tool's result will ask
+            self._slot.current.link.send(command)
+            self._stall.look()
+
     def _let_go(self) -> None:
         """The link that served does not any more."""
         self._stall.stop()
+        self._second.stop()
         self._unsent.link_lost(is_heard=self._events.voice.is_speaking)
         self._events.provider_lost()
 
@@ -219,7 +244,7 @@ class Serving:
 
     @property
     def _owes(self) -> bool:
-        if self._events.tools.is_busy:  # the link waits for us
+        if self._events.tools.is_busy or self._second.is_waiting:  # the link waits for us
             return False
         is_asked = self._events.owes_answer or bool(self._events.media.in_flight) or self._unsent.is_to_say
         return is_asked or self._between.caller_is_speaking  # then the end of their speech is

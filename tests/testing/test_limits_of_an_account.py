@@ -1,0 +1,288 @@
+"""What the vendors allow an account, on the simulators: connections at once, answers a minute; and what callers notice.
+
+R-0006-51, R-0006-55 and R-0006-68.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+from roomkit.clock import Clock
+from roomkit.errors import ConfigError, ProviderLostError, RoomKitError
+from roomkit.kit import RoomKit
+from roomkit.models.enums import HookTrigger
+from roomkit.models.session import SessionState
+from roomkit.models.voice import ErrorEvent
+from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
+from roomkit.providers.gemini.realtime import GeminiLiveProvider
+from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
+from roomkit.providers.xai.realtime import XAIRealtimeProvider
+from roomkit.testing import (
+    ElevenLabsSimulator,
+    GeminiSimulator,
+    OpenAISimulator,
+    VirtualClock,
+    XAISimulator,
+)
+from roomkit.voice.realtime.commands import LinkConfig
+from roomkit.voice.realtime.mock import MockRealtimeTransport
+from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit.voice.wires.port import Dialler
+
+Simulator = OpenAISimulator | GeminiSimulator | XAISimulator | ElevenLabsSimulator
+
+SIMULATORS: dict[str, Callable[..., Simulator]] = {
+    "openai": OpenAISimulator,
+    "gemini": GeminiSimulator,
+    "xai": XAISimulator,
+    "elevenlabs": ElevenLabsSimulator,
+}
+VENDORS = list(SIMULATORS)
+
+
+def provider_of(vendor: str, dial: Dialler | None = None, base_url: str | None = None) -> RealtimeVoiceProvider:
+    at: dict[str, Any] = {"dial": dial} if base_url is None else {"base_url": base_url}
+    match vendor:
+        case "openai":
+            return OpenAIRealtimeProvider(api_key="sk-test", **at)
+        case "xai":
+            return XAIRealtimeProvider(api_key="xai-test", **at)
+        case "gemini":
+            return GeminiLiveProvider("key", **at)
+        case _:
+            return ElevenLabsRealtimeProvider(api_key="xi-test", agent_id="agent_1", **at)
+
+
+class Deaf:
+    def on_event(self, event: object) -> None: ...
+    async def settled(self) -> None: ...
+
+
+class Call:
+    """A caller on a mock transport who types."""
+
+    def __init__(self, clock: Clock, *providers: RealtimeVoiceProvider, **options: Any) -> None:
+        self.kit = RoomKit(clock=clock)
+        self.errors: list[ErrorEvent] = []
+        self.transport = MockRealtimeTransport(lead_ms=200)
+        self.channel = RealtimeVoiceChannel("voice", provider=[*providers], transport=self.transport, **options)
+        self.kit.register_channel(self.channel)
+
+        @self.kit.hook(HookTrigger.ON_ERROR)
+        async def keep(event: ErrorEvent, _: object) -> None:
+            self.errors.append(event)
+
+    async def __aenter__(self) -> Call:
+        self.session = await self.channel.start_session("room-1", "caller")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kit.close()
+
+    async def says(self, text: str) -> None:
+        await self.channel.inject_text(self.session, text)
+
+    def codes(self) -> list[str]:
+        return [event.code for event in self.errors]
+
+    async def words(self) -> list[str]:
+        return [event.text for event in await self.kit.get_timeline("room-1", limit=100) if event.text]
+
+
+# --- connections ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_a_connection_too_many_is_turned_away_and_there_is_room_again_when_one_ends(vendor: str) -> None:
+    simulator = SIMULATORS[vendor](max_connections=1, clock=VirtualClock())
+    provider = provider_of(vendor, simulator.dial)
+    link = await provider.open_link(LinkConfig("one"), Deaf())
+
+    with pytest.raises(ProviderLostError) as refused:
+        await provider.open_link(LinkConfig("two"), Deaf())
+    await link.close()
+    await asyncio.sleep(1)
+    await (await provider.open_link(LinkConfig("three"), Deaf())).close()
+
+    assert refused.value.code == "http_429"
+    assert refused.value.retryable
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_over_a_socket_too_a_connection_too_many_gets_429(vendor: str) -> None:
+    simulator = SIMULATORS[vendor](max_connections=1)
+    async with simulator.serve() as server:
+        at = server.base_url if vendor in ("gemini", "elevenlabs") else server.url
+        provider = provider_of(vendor, base_url=at)
+        link = await provider.open_link(LinkConfig("one"), Deaf())
+
+        with pytest.raises(RoomKitError, match="429"):
+            await provider.open_link(LinkConfig("two"), Deaf())
+        await link.close()
+
+
+@pytest.mark.virtual_time
+async def test_who_waits_for_a_free_connection_gets_it_by_backing_off() -> None:
+    clock = VirtualClock()
+    simulator = OpenAISimulator(max_connections=1, clock=clock)
+    provider = provider_of("openai", simulator.dial)
+    occupant = await provider.open_link(LinkConfig("other"), Deaf())
+    call = Call(clock, provider)
+
+    async with asyncio.TaskGroup() as tasks:
+        starting = tasks.create_task(call.__aenter__())
+        await asyncio.sleep(2)
+        was_waiting = not starting.done()
+        await occupant.close()
+
+    assert was_waiting
+    assert call.session.state is SessionState.ACTIVE
+    await call.kit.close()
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_a_primary_that_has_no_connection_left_fails_over(vendor: str) -> None:
+    clock = VirtualClock()
+    full, other = SIMULATORS[vendor](max_connections=0, clock=clock), OpenAISimulator(clock=clock)
+    primary, secondary = provider_of(vendor, full.dial), provider_of("openai", other.dial)
+
+    async with Call(clock, primary, secondary) as call:
+        await call.says("Are you open?")
+        await asyncio.sleep(5)
+        words = await call.words()
+
+    assert len(other.sessions) == 1
+    assert words[-1] == "You said: Are you open?"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("limit", ["max_connections", "responses_per_minute"])
+def test_a_limit_below_zero_is_refused(vendor: str, limit: str) -> None:
+    with pytest.raises(ConfigError, match=limit):
+        SIMULATORS[vendor](**{limit: -1})
+
+
+# --- answers a minute -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("vendor", ["openai", "xai"])
+async def test_an_answer_beyond_the_rate_is_told_and_asked_for_once_more(vendor: str) -> None:
+    clock = VirtualClock()
+    simulator = SIMULATORS[vendor](responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_of(vendor, simulator.dial)) as call:
+        await call.says("one")
+        await asyncio.sleep(58.5)  # what is left of the minute is less than anybody waits in vain
+        await call.says("two")
+        await asyncio.sleep(0.5)
+        told, told_client = call.codes(), call.transport.messages(call.session, "error")
+        await asyncio.sleep(10)
+        words, codes, state = await call.words(), call.codes(), call.session.state
+
+    assert told == ["rate_limit_exceeded"]
+    assert [message["code"] for message in told_client] == ["rate_limit_exceeded"]
+    assert words == ["You said: one", "You said: two"]
+    assert codes == told
+    assert state is SessionState.ACTIVE
+
+
+@pytest.mark.virtual_time
+async def test_openai_is_asked_again_when_its_limit_is_reset_and_not_before() -> None:
+    clock = VirtualClock()
+    simulator = OpenAISimulator(responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_of("openai", simulator.dial)) as call:
+        await call.says("one")
+        await asyncio.sleep(45)
+        await call.says("two")
+        await asyncio.sleep(14)
+        before = len([event for event in simulator.received if event["type"] == "response.create"])
+        await asyncio.sleep(6)
+        words = await call.words()
+
+    assert before == 2
+    assert words == ["You said: one", "You said: two"]
+
+
+@pytest.mark.virtual_time
+async def test_an_answer_that_could_come_only_much_later_has_failed_and_the_call_goes_on() -> None:
+    clock = VirtualClock()
+    simulator = OpenAISimulator(responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_of("openai", simulator.dial)) as call:
+        await call.says("one")
+        await asyncio.sleep(5)
+        await call.says("two")
+        await asyncio.sleep(70)
+        await call.says("three")
+        await asyncio.sleep(5)
+        words, codes = await call.words(), call.codes()
+
+    assert words == ["You said: one", "You said: three"]
+    assert codes == ["rate_limit_exceeded"]
+
+
+@pytest.mark.virtual_time
+async def test_an_answer_that_fails_twice_is_not_asked_for_a_third_time() -> None:
+    clock = VirtualClock()
+    simulator = XAISimulator(responses_per_minute=0, clock=clock)  # which does not say when it may be asked again
+    async with Call(clock, provider_of("xai", simulator.dial)) as call:
+        await call.says("one")
+        await asyncio.sleep(30)
+        state, codes = call.session.state, call.codes()
+
+    assert codes == ["rate_limit_exceeded"] * 2
+    assert state is SessionState.ACTIVE
+    assert len(simulator.sessions) == 1
+
+
+@pytest.mark.virtual_time
+async def test_a_greeting_that_fails_by_the_rate_is_said_word_for_word_all_the_same() -> None:
+    clock = VirtualClock()
+    simulator = XAISimulator(responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_of("xai", simulator.dial)) as call:
+        await call.says("one")
+        await asyncio.sleep(59)
+        await call.channel.inject_text(call.session, "Welcome back.", role="assistant")
+        await asyncio.sleep(10)
+        words = await call.words()
+
+    assert words == ["You said: one", "Welcome back."]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("vendor", ["gemini", "elevenlabs"])
+async def test_a_vendor_that_hangs_up_over_the_rate_is_dialled_again_and_answers_when_it_may(vendor: str) -> None:
+    clock = VirtualClock()
+    simulator = SIMULATORS[vendor](responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_of(vendor, simulator.dial)) as call:
+        await call.says("one")
+        await asyncio.sleep(57)
+        await call.says("two")
+        await asyncio.sleep(30)
+        words, state = await call.words(), call.session.state
+
+    assert words[0] == "You said: one"
+    assert len(simulator.sessions) > 1
+    assert any("-> closed 1011" in line for line in simulator.log)
+    assert call.transport.messages(call.session, "link_state")
+    assert state is SessionState.ACTIVE
+    assert len(words) == 2
+
+
+@pytest.mark.virtual_time
+async def test_the_answers_of_all_connections_are_counted_together() -> None:
+    clock = VirtualClock()
+    simulator = OpenAISimulator(responses_per_minute=1, clock=clock)
+    provider = provider_of("openai", simulator.dial)
+    async with Call(clock, provider) as first, Call(clock, provider) as second:
+        await first.says("one")
+        await second.says("two")
+        await asyncio.sleep(1)
+
+    assert (first.codes(), second.codes()) == ([], ["rate_limit_exceeded"])
