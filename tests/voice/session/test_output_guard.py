@@ -541,3 +541,16 @@ async def test_an_agent_that_is_changed_in_place_while_its_audio_is_held_loses_n
     assert heard(call) == tone(0.4)
     assert call.provider.methods().count("update_session") == 1
     assert call.port.words == [("assistant", "good morning to you")]
+
+
+async def test_what_comes_of_a_blocked_answer_is_not_heard_though_nobody_said_that_it_began() -> None:
+    """R-0006-71."""
+    call = await guarded_call(Moderator())
+    says(call, words("swordfish"))
+    await call.session.settled()
+    await asyncio.sleep(0.1)
+
+    says(call, audio(secret(1)), words("swordfish it is", is_final=True), ResponseDone("r"))
+    await asyncio.sleep(3)
+
+    assert samples(heard(call)) == 0

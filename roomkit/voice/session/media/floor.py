@@ -85,9 +85,9 @@ class Floor:
         self._conversation.agent.block_follows(blocked)
         if self._is_going_on(blocked.response_id):
             self.barge_in(by_provider=False)
-            self._media.output.drop(blocked.response_id)
-        else:  # all of it was heard: too late, but for the record
+        else:  # all that came was heard: too late, but for the record and for what may come
             self._context.lane.put(lambda: self._conversation.cut(Cut([], set())))
+        self._media.output.drop(blocked.response_id)
 
     def _is_going_on(self, response_id: str) -> bool:
         """Whether more of the answer may be made or heard; another one that has begun since is not to suffer for it."""
