@@ -101,6 +101,20 @@ def test_a_refused_upgrade_is_tried_again_only_if_it_may_pass(status: int, expec
     assert CloseMap().of_refusal(WireRefused(status, "words")).retryable is expected
 
 
+def test_what_a_refusal_asks_for_goes_along_to_whoever_waits() -> None:
+    failure = CloseMap().of_refusal(WireRefused(429, "slow down", retry_after_s=7))
+
+    assert failure.as_error("openai").retry_after_ms == 7_000
+    assert CloseMap().of_refusal(WireRefused(429, "slow down")).as_error("openai").retry_after_ms is None
+
+
+def test_a_wait_the_vendor_asked_for_is_kept_and_beyond_the_time_there_is_is_none() -> None:
+    policy = ReconnectPolicy(first_delay_ms=100, budget_ms=30_000)
+
+    assert policy.delay_ms(1, 0.0, random=0.5, at_least_ms=7_000) == 7_000
+    assert policy.delay_ms(1, 0.0, random=0.5, at_least_ms=30_000) is None
+
+
 def test_a_failure_becomes_the_exception_of_its_kind() -> None:
     lost = Failure("1006", "gone", retryable=True).as_error("Acme")
     refused = Failure("http_401", "no", retryable=False).as_error("Acme")

@@ -286,6 +286,27 @@ async def test_a_server_that_hangs_up_or_talks_nonsense_is_a_refusal(host: Modul
         server.close()
 
 
+@pytest.mark.parametrize(
+    ("header", "expected_s"),
+    [(b"Retry-After: 7\r\n", 7.0), (b"", None), (b"Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n", None)]
+    + [(b"Retry-After: " + rubbish + b"\r\n", None) for rubbish in (b"-1", b"1e9", b"9" * 400, b"nan", b"")],
+)
+async def test_a_refusal_tells_how_long_the_peer_wants_to_be_left_alone(
+    host: ModuleType, header: bytes, expected_s: float | None
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 Too Many Requests\r\n" + header + b"Content-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    with pytest.raises(WireRefused) as refused:
+        await host.dial(Endpoint(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    server.close()
+
+    assert (refused.value.status, refused.value.retry_after_s) == (429, expected_s)
+
+
 async def test_a_cancelled_dial_leaves_neither_socket_nor_task(host: ModuleType) -> None:
     hung_up = asyncio.Event()
 
