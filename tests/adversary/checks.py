@@ -19,7 +19,6 @@ from roomkit.models.enums import EventStatus, EventType
 from roomkit.models.event import RoomEvent
 from roomkit.models.session import EndReason, SessionState
 from roomkit.models.usage import counted
-from roomkit.voice.realtime.commands import InjectText
 from roomkit.voice.realtime.provider_events import Transcript
 from tests.adversary.parties import Entry
 from tests.adversary.world import World
@@ -218,30 +217,6 @@ def _words(world: World, timeline: list[RoomEvent]) -> Iterator[str]:
                     yield f"{session_id}: {text!r} was said, and is not in the room"
             case _:
                 pass
-    for view in world.sessions:
-        yield from _history(world, view.id, timeline)
-
-
-def _history(world: World, session_id: str, timeline: list[RoomEvent]) -> Iterator[str]:
-    """The next link would be told what the room holds."""
-    history = world.histories.get(session_id)
-    if history is None or world.room_is_closed or session_id in world.errors.gave_up:
-        return
-    told = Counter(
-        command.text
-        for command in history.replay()
-        if isinstance(command, InjectText) and command.text[:1] in "ua" and command.text[1:2].isdigit()
-    )
-    stored = Counter(
-        event.text
-        for event in timeline
-        if event.metadata.get("voice_session_id") == session_id
-        and event.text[:1] in ("u", "a")
-        and event.blocked_by in (None, "muted", "access", "permission", "judge_room")
-        and event.type is EventType.MESSAGE
-    )
-    if told != stored and world.checks_history:
-        yield f"{session_id}: history {sorted((told - stored).elements())}, room {sorted((stored - told).elements())}"
 
 
 def _usage(world: World, room_usage: Any) -> Iterator[str]:

@@ -71,7 +71,6 @@ class World:
         self.log: Log = []
         self.errors = Errors(self._link_lost)
         self.sessions: list[VoiceSession] = []
-        self.histories: dict[str, Any] = {}
         self.recordings: list[RecordingEvent] = []
         self.started: list[str] = []
         self.ended: list[tuple[str, str]] = []
@@ -81,7 +80,6 @@ class World:
         self.failures: list[str] = []
         self.late: list[tuple[VendorLink, Transcript]] = []
         self.room_is_closed = False
-        self.checks_history = False
         self.inside: Callable[[VoiceSession | None], Awaitable[None]] = self._nothing
         self.may_write = self.may_read = True
         self._draw()
@@ -280,9 +278,6 @@ class World:
         view = await self.channel.start_session(ROOM, "caller")
         if view not in self.sessions:
             self.sessions.append(view)
-        found = self.channel._live.find(view)
-        if found is not None and found._events is not None:
-            self.histories[view.id] = found.events.conversation.history
         await self.note_permissions()
 
     async def note_permissions(self) -> None:
