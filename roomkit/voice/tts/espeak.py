@@ -20,6 +20,7 @@ from typing import Final
 
 from roomkit._extras import require
 from roomkit.errors import ProviderError
+from roomkit.voice.tts.cues import spoken
 
 DEFAULT_VOICE = "en-us"
 NORMAL_WORDS_PER_MINUTE = 165
@@ -160,7 +161,7 @@ class EspeakTts:
     async def synthesize(
         self, text: str, *, voice: str | None = None, rate: float = 1.0
     ) -> AsyncGenerator[bytes, None]:
-        """See `TextToSpeech.synthesize`; chunks of 60 ms, the silence before the first sound left out."""
+        """See `TextToSpeech.synthesize`; chunks of 60 ms, without the silence before the first sound, and cues."""
         await self.warm()
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[bytes | None] = asyncio.Queue()  # bounded by the sentence: the caller cuts texts up
@@ -174,8 +175,8 @@ class EspeakTts:
                     stopped.set()
             return not stopped.is_set()
 
-        spoken = _UNSPEAKABLE.sub(" ", text)
-        saying = loop.run_in_executor(_THREAD, _say, spoken, self._identifier(voice or self._voice), rate, emit)
+        sayable = spoken(_UNSPEAKABLE.sub(" ", text))
+        saying = loop.run_in_executor(_THREAD, _say, sayable, self._identifier(voice or self._voice), rate, emit)
         saying.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
             began = False

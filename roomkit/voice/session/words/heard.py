@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roomkit.voice.realtime.provider_events import SpokenWords
+from roomkit.voice.tts.cues import CUE
 
 HeardBy = Literal["vendor_times", "proportion", "shown"]
 
@@ -22,10 +23,9 @@ MAX_TIMED_ITEMS = 16
 MAX_TIMED_WORDS = 10_000
 """Times kept of one item: over an hour of speech; what a broken vendor sends beyond is dropped."""
 
-_WORD = re.compile(
-    r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+"
-)
-"""A word; in scripts written without spaces (Thai, Lao, Khmer, kana, Han), one character."""
+_UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"{CUE}|[{_UNSPACED}]|(?:(?!{CUE})[^\s{_UNSPACED}])+")
+"""A cue (``[long sigh]``) or a word; in scripts written without spaces (Thai, Lao, Khmer, kana, Han), one character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _beginning(text: str, letter_count: float) -> str:
     """The longest run of whole words from the start that has at most so many letters."""
     end, count = 0, 0
     for word in _WORD.finditer(text):
-        count += len(word.group())
+        count += len(_letters(word.group()))
         if count > letter_count + 1e-6:  # float sums of shares: a whole word heard must read as one
             break
         end = word.end()
