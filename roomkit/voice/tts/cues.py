@@ -15,9 +15,9 @@ CUE: Final = rf"(?:\[/?{_WORDS}\](?!\()|</?{_WORDS} ?/?>)"
 """The pattern of one cue."""
 
 _PAUSE: Final = re.compile(rf"\s*[\[<](?:{_WORDS}[ -])?(?:pause|break) ?/?[\]>]", re.IGNORECASE)
-_ANY: Final = re.compile(rf"\s*{CUE}")
+_ANY: Final = re.compile(rf"\s*{CUE}(?=[\s.,;:!?]|$)|{CUE}")
 
 
 def spoken(text: str) -> str:
     """The text for a synthesiser that knows no cues: pauses as a comma makes them, all others left out."""
-    return _ANY.sub("", _PAUSE.sub(",", text))
+    return _ANY.sub("", _PAUSE.sub(",", text)).strip()
