@@ -32,7 +32,7 @@ from roomkit.testing import (
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeTransport
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit.voice.wires.port import Dialler
+from roomkit.voice.wires.port import Dialler, Endpoint, WirePort, WireRefused
 
 Simulator = OpenAISimulator | GeminiSimulator | XAISimulator | ElevenLabsSimulator
 
@@ -160,6 +160,59 @@ async def test_a_primary_that_has_no_connection_left_fails_over(vendor: str) -> 
 
     assert len(other.sessions) == 1
     assert words[-1] == "You said: Are you open?"
+
+
+class Busy:
+    """A way to a vendor that says once when to come again."""
+
+    def __init__(self, dial: Dialler, retry_after_s: float) -> None:
+        self._dial = dial
+        self._retry_after_s = retry_after_s
+        self.dialled_ms: list[float] = []
+
+    async def dial(self, endpoint: Endpoint) -> WirePort:
+        self.dialled_ms.append(asyncio.get_running_loop().time() * 1000)
+        if len(self.dialled_ms) == 1:
+            raise WireRefused(429, "slow down", retry_after_s=self._retry_after_s)
+        return await self._dial(endpoint)
+
+
+@pytest.mark.virtual_time
+async def test_a_vendor_that_says_when_to_come_again_is_dialled_then() -> None:
+    clock = VirtualClock()
+    line = Busy(OpenAISimulator(clock=clock).dial, retry_after_s=7)
+
+    async with Call(clock, provider_of("openai", line.dial)) as call:
+        state = call.session.state
+
+    assert state is SessionState.ACTIVE
+    assert line.dialled_ms[1] - line.dialled_ms[0] == pytest.approx(7_000)
+
+
+@pytest.mark.virtual_time
+async def test_nobody_waits_on_the_line_for_a_vendor_that_is_busy_for_an_hour() -> None:
+    clock = VirtualClock()
+    line = Busy(OpenAISimulator(clock=clock).dial, retry_after_s=3_600)
+    call = Call(clock, provider_of("openai", line.dial))
+
+    with pytest.raises(ProviderLostError, match="429"):
+        await call.__aenter__()
+    await call.kit.close()
+
+    assert len(line.dialled_ms) == 1
+
+
+@pytest.mark.virtual_time
+async def test_with_somebody_else_to_go_to_nobody_waits_for_the_busy_one() -> None:
+    clock = VirtualClock()
+    line, other = Busy(OpenAISimulator(clock=clock).dial, retry_after_s=7), XAISimulator(clock=clock)
+    began_s = asyncio.get_running_loop().time()
+
+    async with Call(clock, provider_of("openai", line.dial), provider_of("xai", other.dial)):
+        took_s = asyncio.get_running_loop().time() - began_s
+
+    assert len(other.sessions) == 1
+    assert took_s < 3
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
