@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.clock import Clock
+from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.errors import ConfigError, ProviderLostError, RoomKitError
 from roomkit.kit import RoomKit
 from roomkit.models.enums import HookTrigger
@@ -29,6 +29,9 @@ from roomkit.testing import (
     VirtualClock,
     XAISimulator,
 )
+from roomkit.testing.simulators.account import Account
+from roomkit.testing.simulators.openai.reading import Reading
+from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeTransport
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
@@ -339,3 +342,17 @@ async def test_the_answers_of_all_connections_are_counted_together() -> None:
         await asyncio.sleep(1)
 
     assert (first.codes(), second.codes()) == ([], ["rate_limit_exceeded"])
+
+
+async def test_openais_own_models_take_what_is_said_of_a_limit() -> None:
+    realtime = pytest.importorskip("openai.types.realtime", reason="the official SDK is not installed")
+    account = Account(None, 0, SYSTEM_CLOCK)
+    session = OpenAISimulatorSession(new_id=SYSTEM_CLOCK.new_id, model="m", now_ms=0.0, wall_s=0.0, account=account)
+
+    session.receive(Reading({"type": "response.create"}))
+    events = {event["type"]: event for event in session.take() if isinstance(event, dict)}
+
+    told = realtime.RateLimitsUpdatedEvent.model_validate(events["rate_limits.updated"], strict=True)
+    done = realtime.ResponseDoneEvent.model_validate(events["response.done"], strict=True)
+    assert (told.rate_limits[0].name, told.rate_limits[0].remaining) == ("requests", 0)
+    assert (done.response.status, done.response.status_details.error.code) == ("failed", "rate_limit_exceeded")
