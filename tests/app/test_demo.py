@@ -94,8 +94,8 @@ async def test_what_was_typed_and_answered_is_in_the_rooms_timeline_and_the_room
                 if told[-1]["type"] == "session_started":
                     await socket.send(json.dumps({"type": "text", "text": "what is the weather in Paris"}))
         room_id = told[0]["room_id"]
-        timeline = await demo.kit.get_timeline(room_id)
         status = await within_a_second(lambda: status_of(demo, room_id), RoomStatus.CLOSED)
+        timeline = await demo.kit.get_timeline(room_id)
 
     assert status is RoomStatus.CLOSED
     words = [event.content.body for event in timeline if isinstance(event.content, TextContent)]

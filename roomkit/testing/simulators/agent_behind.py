@@ -139,16 +139,10 @@ class AgentBehind:
             self._pauses = Pauses(self._input_hz or self._config.input_rate_hz)
             self._send(BeginInput())
 
-    def end_turn(self, turn_id: str) -> None:
-        """The caller's turn is over: `Understood` will say what it was."""
-        self._commit(turn_id)
-
-    def drop_turn(self) -> None:
-        """What the caller said since `begin_turn` shall be forgotten."""
-        if self._pauses is not None:
-            self._commit(None)
-
-    def _commit(self, turn_id: str | None) -> None:
+    def end_turn(self, turn_id: str | None) -> None:
+        """The caller's turn is over: `Understood` will say what it was; ``None``: what they said shall be forgotten."""
+        if turn_id is None and self._pauses is None:
+            return
         self.begin_turn()  # a link in which no turn is open would not answer to the commit
         self._pauses = None
         self._turns.append(turn_id)

@@ -107,7 +107,7 @@ class OpenAILiveDirector:
 
     def on_clear(self) -> None:
         """See `Listener`."""
-        self._agent.drop_turn()
+        self._agent.end_turn(None)
 
     def _follow(self, event: Mapping[str, Any]) -> None:
         """What an accepted event means for the agent; audio and turns it hears of as the session's listener."""
