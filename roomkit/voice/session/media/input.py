@@ -7,7 +7,6 @@ Nothing here waits, allocates a task, logs or takes a lock.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ MAX_HELD_MS = 10_000.0
 """Caller audio kept while no provider link is up: about one long sentence."""
 
 BEFORE_SPEECH_MS = 500.0
-"""Audio from before the vendor noticed that the caller speaks: their first syllable is in it."""
+"""Audio from before the vendor noticed that the caller speaks: their first syllable is in it. Every session holds this
+much all the time, at 24 kHz 24 KB: a fifth of what a session takes."""
 
 KEPT_PAUSE_MS = 2_000.0
 """Of a pause in an utterance: enough to end a turn by. A link that hears nothing is not noticed for longer than that,
@@ -60,9 +60,9 @@ class InputPath:
         self._alignment = Alignment()
         self._resampler: Resampler | None = None
         self._link: ProviderLink | None = None
-        self._held: deque[bytes] = deque()
+        self._held: list[bytes] = []  # an empty deque would take 760 bytes of every session
         self._held_bytes = 0
-        self._unfinished: deque[bytes] = deque()
+        self._unfinished: list[bytes] = []
         self._unfinished_bytes = 0
         self._is_in_utterance = False
         self._pause_bytes = 0
@@ -112,7 +112,8 @@ class InputPath:
         if not self._is_open:
             self._gated_bytes += len(pcm)
             return
-        pcm = self._alignment.feed(pcm)
+        if len(pcm) & 1 or self._alignment.held:
+            pcm = self._alignment.feed(pcm)
         self._until_level -= len(pcm)
         if self._until_level <= 0:
             self._until_level = self._level_bytes
@@ -142,7 +143,7 @@ class InputPath:
     def forget_utterance(self) -> None:
         """Who heard it was replaced between turns: none of it is for another link."""
         self._is_in_utterance = False
-        self._unfinished, self._unfinished_bytes = deque(), 0
+        self._unfinished, self._unfinished_bytes = [], 0
 
     def recall(self) -> bool:
         """Let the next link hear from its beginning what the caller had not finished saying, or was not written down.
@@ -150,9 +151,9 @@ class InputPath:
         To be called when the link is lost. Returns whether there was an utterance.
         """
         if self._is_in_utterance:
-            self._held.extendleft(reversed(self._unfinished))
+            self._held[:0] = self._unfinished
             self._held_bytes += self._unfinished_bytes
-        self._unfinished, self._unfinished_bytes = deque(), 0
+        self._unfinished, self._unfinished_bytes = [], 0
         was_in_utterance, self._is_in_utterance = self._is_in_utterance, False
         return was_in_utterance
 
@@ -166,7 +167,7 @@ class InputPath:
         self._provider_rate_hz = rate_hz
         self._resampler = resampler(self._rate_hz, rate_hz)
         self._link = link
-        held, self._held, self._held_bytes = self._held, deque(), 0
+        held, self._held, self._held_bytes = self._held, [], 0
         for pcm in held:
             piece = self._resampler.feed(pcm) if self._resampler is not None else pcm
             if piece:
@@ -189,7 +190,7 @@ class InputPath:
     def resample_from(self, rate_hz: int) -> None:
         """The client came back on another link, which may sample at another rate."""
         self._set_rate(rate_hz)
-        self._unfinished, self._unfinished_bytes = deque(), 0
+        self._unfinished, self._unfinished_bytes = [], 0
         self._alignment = Alignment()
         self._resampler = resampler(rate_hz, self._provider_rate_hz)
 
@@ -208,7 +209,7 @@ class InputPath:
         self._unfinished_bytes += len(pcm)
         bound_ms = MAX_HELD_MS if self._is_in_utterance else BEFORE_SPEECH_MS
         while self._unfinished_bytes > bound_ms * self._bytes_per_ms:
-            self._unfinished_bytes -= len(self._unfinished.popleft())
+            self._unfinished_bytes -= len(self._unfinished.pop(0))
 
     def _hold(self, pcm: bytes) -> None:
         if not pcm:
@@ -216,6 +217,6 @@ class InputPath:
         self._held.append(pcm)
         self._held_bytes += len(pcm)
         while self._held_bytes > MAX_HELD_MS * self._bytes_per_ms and len(self._held) > 1:
-            oldest = self._held.popleft()
+            oldest = self._held.pop(0)
             self._held_bytes -= len(oldest)
             self._dropped_bytes += len(oldest)
