@@ -62,6 +62,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_is_back)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """As usual, however long the threads take: a virtual time-out (Python 3.12 has one) would be over at once."""
+        self._jumper.threads_out += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._jumper.threads_out -= 1
+
     def _thread_is_back(self, _: asyncio.Future[Any]) -> None:
         self._jumper.threads_out -= 1
 
