@@ -98,6 +98,7 @@ class WebhookDoor:
             await send({"type": "websocket.close", "code": 1000})
             return
         if scope["type"] != "http":
+            # Not work left over: an ASGI server takes any exception here for "this application has no lifespan".
             raise NotImplementedError(f"a webhook serves http, not {scope['type']}")
         try:
             answer = await self._answer(scope, receive)
@@ -161,7 +162,7 @@ class WebhookDoor:
         self._admit(verified)
         try:
             return await self._hand_over(host, verified, body)
-        except BaseException as error:
+        except BaseException as error:  # cancelled too: an attempt that did not end may be made again
             # What was refused for good stays remembered; what may be tried again, in the same second too, does not.
             if verified.attempt is not None and not (isinstance(error, Refusal) and error.answer.status < 500):
                 self._attempts.pop(verified.attempt, None)

@@ -146,7 +146,7 @@ class PostgreSQLRoomLocks:
                 connection = None if connection.is_closed() else connection
             connection = connection or await self._connect()
             await connection.fetchval(WAIT, key)
-        except BaseException as error:
+        except BaseException as error:  # cancelled too: the connection may hold the lock
             # Whether the lock was granted meanwhile is not known; with the connection it goes.
             if connection is not None:
                 connection.terminate()

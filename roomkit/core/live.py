@@ -254,7 +254,7 @@ class LiveRooms:
                 live = self._rooms.setdefault(room_id, live)
             loading.set_result(live)
             return live
-        except BaseException as error:
+        except BaseException as error:  # cancelled too: those who wait for the same room are told
             loading.set_exception(error if isinstance(error, Exception) else NotFoundError("loading was cancelled"))
             loading.exception()  # nobody else may be waiting for it
             raise

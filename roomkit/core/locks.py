@@ -48,7 +48,7 @@ class _SharedLock:
         self._users += 1
         try:
             await self._lock.acquire()
-        except BaseException:
+        except BaseException:  # cancelled while waiting: the count must not stay
             self._leave()
             raise
 

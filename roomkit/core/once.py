@@ -30,7 +30,7 @@ async def once(live: LiveRoom, key: str | None, work: Callable[[], Awaitable[Inb
     live.in_flight[key] = result
     try:
         outcome = await work()
-    except BaseException as error:
+    except BaseException as error:  # cancelled too: those who wait are told, and the next begins
         del live.in_flight[key]
         result.set_exception(error if isinstance(error, Exception) else _AbandonedError())
         result.exception()  # perhaps nobody else waits: then this is not an error lost

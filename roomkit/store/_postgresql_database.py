@@ -180,7 +180,7 @@ class Database:
                     await pool
                     async with pool.acquire() as connection:
                         await migrate(connection, self._settings.schema)
-                except BaseException:
+                except BaseException:  # cancelled too: nobody else knows this pool
                     pool.terminate()
                     raise
                 self._pool = pool

@@ -283,7 +283,7 @@ class SQLiteStore:
         connection = _connect(self._path)
         try:
             self._prepare(connection)
-        except BaseException:
+        except BaseException:  # whatever failed: nobody else would close it
             connection.close()
             raise
         return connection

@@ -83,7 +83,7 @@ class MCPConnection:
         self._supervisor.start(self._own(ready), name="own")
         try:
             await ready
-        except BaseException:
+        except BaseException:  # cancelled too: nobody else would close it
             await self._supervisor.close()
             raise
 

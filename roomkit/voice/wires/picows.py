@@ -96,7 +96,7 @@ async def _connected_socket(host: str, port: int) -> socket.socket:
         except OSError as error:
             sock.close()
             failure = error
-        except BaseException:
+        except BaseException:  # cancelled: the socket is still ours
             sock.close()
             raise
         else:

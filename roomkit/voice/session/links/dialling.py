@@ -205,7 +205,7 @@ class Dialling:
                     )
                     race.look()
                 race.stop()
-        except BaseException:
+        except BaseException:  # cancelled too: no dial goes on by itself
             await race.close(keep=None)
             raise
         await race.close(keep=race.winner)
@@ -257,7 +257,7 @@ class Dialling:
         except TimeoutError as error:
             sink.silence()
             raise ProviderLostError(f"{provider.name} was not ready within {LINK_TIMEOUT_S:g} s") from error
-        except BaseException as error:
+        except BaseException as error:  # cancelled, refused, or anything a vendor's SDK raises: told apart below
             sink.silence()  # a socket that takes its time to close must not hold the session
             if isinstance(error, RoomKitError) or not isinstance(error, Exception):
                 raise

@@ -69,7 +69,7 @@ class RecordingFiles:
         self._log = open_new(path.with_suffix(".jsonl"))
         try:
             self._wav = GrowingWav(path, rate_hz=rate_hz, channels=2 if tracks == "two" else 1)
-        except BaseException:
+        except BaseException:  # whatever failed: no log without its recording
             self._log.close()
             path.with_suffix(".jsonl").unlink()
             raise
