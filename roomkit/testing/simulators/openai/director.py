@@ -1,54 +1,38 @@
-"""The director of the simulated OpenAI server: walks a script and makes one session play it. Pure, like the session.
+"""The director of the simulated OpenAI server: plays a script on one session. Pure, like the session.
 
-Same surface as the session (`receive`, `wake`, `due_ms`, `take`), one storey higher. Turns no step provides for get
-the default answer, so that any client can talk to it.
+What playing means is `roomkit.testing.simulators.playing`; here is what it means on this wire.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event
 from roomkit.testing.simulators.openai.reading import Reading, read
 from roomkit.testing.simulators.openai.response import Call, Speech, words_of
 from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.openai.rules import Refusal
-from roomkit.testing.simulators.openai.session import Heard, Output
+from roomkit.testing.simulators.openai.session import Heard
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
-from roomkit.testing.simulators.script import Script, differences
-from roomkit.testing.simulators.steps import (
-    CallTool,
-    Drop,
-    Expect,
-    ExpectToolResult,
-    Fault,
-    Hear,
-    Loop,
-    Raw,
-    Say,
-    Stall,
-    Step,
-    Transcribe,
-    Wait,
-)
-
-DEFAULT_TONE_MS: Final = 900
-UNCLAIMED_EVENTS: Final = 1_000
-"""Client events kept for a later `expect`; a script that never expects must not grow with the call."""
+from roomkit.testing.simulators.playing import DEFAULT_TONE_MS, ScriptPlayer
+from roomkit.testing.simulators.script import Script
+from roomkit.testing.simulators.steps import CallTool, Fault, Say, Transcribe, Turn
 
 
 class Stage(Protocol):
     """What a session must be to be directed; see `OpenAISimulatorSession` for what each does."""
 
     is_over: bool
-    heard: deque[Heard]
     conversation: Conversation
     answers: Answers
 
+    @property
+    def heard(self) -> deque[Heard]: ...
     @property
     def id(self) -> str: ...
     @property
@@ -57,7 +41,7 @@ class Stage(Protocol):
     def transcriber(self) -> str | None: ...
     def receive(self, reading: Reading) -> bool: ...
     def wake(self, now_ms: float) -> None: ...
-    def take(self) -> list[Output]: ...
+    def take(self) -> Sequence[Output]: ...
     def emit(self, type: str, /, **fields: Any) -> None: ...  # noqa: A002 -- the wire's own word
     def emit_at(self, at_ms: float, type: str, /, **fields: Any) -> None: ...  # noqa: A002 -- the wire's own word
     def send_raw(self, message: Mapping[str, Any] | str | bytes) -> None: ...
@@ -66,35 +50,16 @@ class Stage(Protocol):
     def answer(self, parts: Sequence[Speech | Call], now_ms: float) -> None: ...
 
 
-class OpenAIDirector:
-    """Makes ``session`` play ``script``, from where the script stands."""
+class OpenAIDirector(ScriptPlayer[Stage]):
+    """Plays ``script`` on ``session``."""
 
     def __init__(
         self, session: Stage, script: Script, now_ms: float, events: Mapping[str, Rules] = CLIENT_EVENTS
     ) -> None:
-        self.session = session
-        self.script = script
+        super().__init__(session, script, now_ms)
         self._events = events
-        self._unclaimed: deque[Event] = deque(maxlen=UNCLAIMED_EVENTS)
         self._last_audio_item_id = ""
-        self._typed_words = ""
-        self._waiting_until_ms: float | None = None
-        self._silent_until_ms = 0.0
-        self._now_ms = now_ms
         self._play()
-
-    @property
-    def id(self) -> str:
-        """The session's."""
-        return self.session.id
-
-    @property
-    def due_ms(self) -> float | None:
-        """Loop time at which `wake` has something to do."""
-        times_ms = [self.session.due_ms, self._waiting_until_ms]
-        if self._silent_until_ms > self._now_ms:
-            times_ms.append(self._silent_until_ms)
-        return min((one for one in times_ms if one is not None), default=None)
 
     def receive(self, message: str | bytes, now_ms: float) -> Event:
         """See `roomkit.testing.simulators.connection.Director`."""
@@ -102,133 +67,41 @@ class OpenAIDirector:
         self._now_ms = now_ms
         is_accepted = self.session.receive(reading)
         is_audio = reading.event.get("type") == "input_audio_buffer.append"
-        if is_accepted and not is_audio:
-            self._unclaimed.append(reading.event)
-        if not is_audio or self.session.heard:
-            self._play()
+        self._received(reading.event, is_accepted=is_accepted, is_audio=is_audio)
         return reading.event
 
-    def wake(self, now_ms: float) -> None:
-        """Do what has become due."""
-        self._now_ms = now_ms
-        self.session.wake(now_ms)
-        if self._waiting_until_ms is not None and self._waiting_until_ms <= now_ms:
-            self._waiting_until_ms = None
-            self.script.advance()
-            self._play()
+    def _next_turn(self) -> Turn:
+        heard = self.session.heard.popleft()
+        if heard.turn != "text":
+            self._last_audio_item_id = heard.item_id
+        return heard.turn
 
-    def attach(self, flush: Callable[[], None]) -> None:
-        """Nothing comes by itself from a script: what is ready was asked for or is due."""
-
-    def gone(self) -> None:
-        """The connection is over."""
-        self.session.is_over = True
-
-    def take(self) -> list[Output]:
-        """What is to be sent now; nothing while the server is stalled."""
-        return [] if self._silent_until_ms > self._now_ms else self.session.take()
-
-    def _play(self) -> None:
-        while not self.session.is_over and (step := self.script.current) is not None:
-            if not self._perform(step):
-                break
-        if not self.session.is_over and isinstance(self.script.current, Hear | None):
-            self._improvise()
-
-    def _perform(self, step: Step) -> bool:
-        """Whether the step is done, the next one being current then."""
-        match step:
-            case Hear(turn):
-                return self._hear(turn)
-            case Say() | CallTool():
-                return self._answer()
-            case Expect(type_, fields):
-                return self._expect(type_, fields)
-            case ExpectToolResult():
-                return self._expect_tool_result(step)
-            case Wait(duration_ms):
-                self._waiting_until_ms = self._waiting_until_ms or self._now_ms + duration_ms
-                return False
-            case _:
-                self.script.advance()
-                self._act(step)
-                return True
-
-    def _act(self, step: Step) -> None:
-        """The steps that wait for nothing."""
-        match step:
-            case Transcribe():
-                self._transcribe(step)
-            case Stall(duration_ms):
-                self._silent_until_ms = self._now_ms + duration_ms
-            case Drop(code, reason):
-                self.session.close(code, reason)
-            case Fault(code, message, fatal):
-                self.session.refuse(Refusal(code, message))
-                if fatal:
-                    self.session.close(1011, message)
-            case Raw(message):
-                self.session.send_raw(message)
-            case Loop():
-                pass
-
-    def _hear(self, turn: str) -> bool:
-        while self.session.heard:
-            heard = self.session.heard.popleft()
-            if heard.turn != "text":
-                self._last_audio_item_id = heard.item_id
-            if turn in ("any", heard.turn):
-                self._unclaimed.clear()
-                self.script.advance()
-                return True
-        return False
-
-    def _answer(self) -> bool:
+    def _answer(self, step: Say | CallTool) -> bool:
         if self.session.answers.thinking is None:
             return False
-        parts = list(self._parts())
+        parts = [part_of(one) for one in self._answer_steps()]
         self._unclaimed.clear()
         self.session.answer(parts, self._now_ms)
         return True
 
-    def _parts(self) -> Iterator[Speech | Call]:
-        """The current answer step and those that belong to the same response."""
-        is_first = True
-        while isinstance(step := self.script.current, Say | CallTool) and (is_first or step.together):
-            self.script.advance()
-            is_first = False
-            if isinstance(step, Say):
-                yield Speech(step.text, step.pcm, round(step.seconds * 1000), step.pace == "realtime")
-            else:
-                yield Call(step.name, json.dumps(step.arguments))
-
-    def _expect(self, type_: str, fields: Any) -> bool:
-        while self._unclaimed:
-            event = self._unclaimed.popleft()
-            if event["type"] == type_:
-                self._compare(fields, event)
-                return True
-        return False
-
-    def _expect_tool_result(self, step: ExpectToolResult) -> bool:
+    def _tool_output(self, name: str) -> tuple[Any] | None:
         for event in self._unclaimed:
             item = event.get("item", {})
             if item.get("type") != "function_call_output":
                 continue
-            if step.name in ("", self.session.conversation.call_name(item["call_id"])):
+            if name in ("", self.session.conversation.call_name(item["call_id"])):
                 self._unclaimed.remove(event)
-                self._compare({"output": step.output}, {"output": _result(item["output"], step.output)})
-                return True
-        return False
+                return (item["output"],)
+        return None
 
-    def _compare(self, wanted: Any, got: Any) -> None:
-        found = "\n".join(differences(wanted, got))
-        if not found:
-            self.script.advance()
-            return
-        self.script.fail(found)
+    def _left_script(self) -> None:
         self.session.refuse(Refusal("simulator_script_failed", self.script.failure, type="simulator_error"))
-        self.session.close(1008, "the client left the script")
+        super()._left_script()
+
+    def _fail(self, fault: Fault) -> None:
+        self.session.refuse(Refusal(fault.code, fault.message))
+        if fault.fatal:
+            self.session.close(1011, fault.message)
 
     def _transcribe(self, step: Transcribe) -> None:
         model = self.session.transcriber
@@ -242,13 +115,10 @@ class OpenAIDirector:
                 self.session.emit(type_, **fields)
 
     def _improvise(self) -> None:
-        """No step provides for this turn: note what was heard and give the default answer."""
         while self.script.current is None and self.session.heard:
             self._typed_words = self._note(self.session.heard.popleft())
         while self.session.answers.thinking is not None:
-            text = f"You said: {self._typed_words}" if self._typed_words else "I heard you."
-            self._typed_words = ""
-            self.session.answer([Speech(text, None, DEFAULT_TONE_MS, realtime=False)], self._now_ms)
+            self.session.answer([Speech(self._default_words(), None, DEFAULT_TONE_MS, realtime=False)], self._now_ms)
 
     def _note(self, heard: Heard) -> str:
         if heard.turn == "text":
@@ -257,6 +127,13 @@ class OpenAIDirector:
         self._last_audio_item_id = heard.item_id
         self._transcribe(Transcribe("(speech)"))
         return ""
+
+
+def part_of(step: Say | CallTool) -> Speech | Call:
+    """A step of an answer as a part of a response."""
+    if isinstance(step, Say):
+        return Speech(step.text, step.pcm, round(step.seconds * 1000), step.pace == "realtime")
+    return Call(step.name, json.dumps(step.arguments))
 
 
 def transcription(step: Transcribe, model: str, item_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -275,13 +152,3 @@ def transcription(step: Transcribe, model: str, item_id: str) -> Iterator[tuple[
         counts = {"input_tokens": 10 * len(words), "output_tokens": len(words), "total_tokens": 11 * len(words)}
         usage = {"type": "tokens", **counts}
     yield f"{prefix}.completed", {**where, "transcript": step.text, "usage": usage}
-
-
-def _result(output: str, wanted: Any) -> Any:
-    """A tool's output as JSON where it is compared with something that is not text."""
-    if isinstance(wanted, str):
-        return output
-    try:
-        return json.loads(output)
-    except ValueError:
-        return output

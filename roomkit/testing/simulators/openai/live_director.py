@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.live_agents import LiveAgents
 from roomkit.testing.simulators.openai.conversation import Event
 from roomkit.testing.simulators.openai.director import Stage, transcription
@@ -18,7 +19,6 @@ from roomkit.testing.simulators.openai.reading import read
 from roomkit.testing.simulators.openai.response import Call, Response
 from roomkit.testing.simulators.openai.rules import Record as Rules
 from roomkit.testing.simulators.openai.rules import Refusal
-from roomkit.testing.simulators.openai.session import Output
 from roomkit.testing.simulators.sound import coded, decoded, rate_of
 from roomkit.testing.simulators.steps import Transcribe
 from roomkit.voice.realtime.commands import ToolSpec
@@ -80,7 +80,7 @@ class OpenAILiveDirector:
 
     def take(self) -> list[Output]:
         """What is to be sent now."""
-        return self.session.take()
+        return list(self.session.take())
 
     def gone(self) -> None:
         """The connection is over."""
