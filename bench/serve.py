@@ -33,7 +33,7 @@ async def _own(port: int, provider_url: str) -> None:
     """RoomKit on its own listener."""
     from roomkit.voice.realtime import WebSocketRealtimeTransport
 
-    transport = WebSocketRealtimeTransport(audio_format="binary")
+    transport = WebSocketRealtimeTransport(audio_format="binary", max_sessions=10_000)
     _channel = await _room_for(transport, provider_url)
     async with transport.listen(port=port):
         await asyncio.Future()
@@ -46,7 +46,7 @@ async def _asgi(port: int, provider_url: str) -> None:
 
     from roomkit.voice.realtime import WebSocketRealtimeTransport
 
-    transport = WebSocketRealtimeTransport(audio_format="binary")
+    transport = WebSocketRealtimeTransport(audio_format="binary", max_sessions=10_000)
     _channel = await _room_for(transport, provider_url)
     app = Starlette()
     app.mount("/", transport.asgi)
