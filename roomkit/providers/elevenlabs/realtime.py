@@ -19,6 +19,7 @@ from roomkit.providers.elevenlabs.formats import RATES_HZ
 from roomkit.providers.elevenlabs.overrides import initiation
 from roomkit.providers.elevenlabs.signed_url import fetch_signed_url
 from roomkit.providers.shared.notices import Notices
+from roomkit.providers.shared.settings import config_of
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
@@ -53,10 +54,10 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
     """Speech to speech by an agent that is set up at ElevenLabs.
 
     Args:
-        config: The settings as one object, instead of the keywords.
+        config: Every setting as one object; or give them one by one.
         api_key: Default: the environment's ``ELEVENLABS_API_KEY``, looked up when a link is opened.
         agent_id: Default: the environment's ``ELEVENLABS_AGENT_ID``.
-        requires_auth: Buy a signed URL at every dial instead of sending the key on the socket.
+        requires_auth: Buy a signed URL at every dial instead of sending the key on the socket, as is done by default.
         base_url: A regional endpoint, or another server of this protocol.
         environment: Which environment of the agent.
         branch_id: Which branch of the agent.
@@ -65,6 +66,9 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
         dial: Opens the socket; default: the fastest adapter installed.
         sign: Gets the signed URL; default: by HTTPS.
         handshake_timeout_s: How long a link may take to come up.
+
+    Raises:
+        ConfigError: Both ``config`` and settings of it.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
         *,
         api_key: str | SecretStr | None = None,
         agent_id: str | None = None,
-        requires_auth: bool = False,
+        requires_auth: bool | None = None,
         base_url: str | None = None,
         environment: str | None = None,
         branch_id: str | None = None,
@@ -82,8 +86,10 @@ class ElevenLabsRealtimeProvider(RealtimeVoiceProvider):
         sign: SignUrl = fetch_signed_url,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
-        self._config = config or ElevenLabsRealtimeConfig(
-            api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
+        self._config = config_of(
+            ElevenLabsRealtimeConfig,
+            config,
+            api_key=api_key,
             agent_id=agent_id,
             requires_auth=requires_auth,
             base_url=base_url,

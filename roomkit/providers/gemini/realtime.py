@@ -12,12 +12,13 @@ from typing import Final
 from pydantic import SecretStr
 
 from roomkit.errors import ProviderLostError, ProviderRefusedError
-from roomkit.providers.gemini.config import DEFAULT_MODEL, GeminiLiveConfig
+from roomkit.providers.gemini.config import GeminiLiveConfig
 from roomkit.providers.gemini.dialect import GeminiDialect
 from roomkit.providers.gemini.faults import GEMINI_CLOSES, HANDLE_CODES, RESUME_REFUSED
 from roomkit.providers.gemini.models import family_of
 from roomkit.providers.gemini.setup import INPUT_RATE_HZ, OUTPUT_RATE_HZ, ignored, needs_alpha, turn_policy
 from roomkit.providers.shared.notices import Notices
+from roomkit.providers.shared.settings import config_of
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
@@ -48,18 +49,21 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
 
     Args:
         api_key: Default: the environment's ``GEMINI_API_KEY`` or ``GOOGLE_API_KEY``, looked up when a link is opened.
-        model: Passed as given.
+        model: Default: today's. Passed as given.
         base_url: Another server of this protocol; then a key is optional.
         api_version: Default: what the settings need.
         config: All of the above as one object, instead of them.
         dial: Opens the socket; default: the fastest adapter installed.
         handshake_timeout_s: How long a link may take to come up.
+
+    Raises:
+        ConfigError: Both ``config`` and settings of it.
     """
 
     def __init__(
         self,
         api_key: str | SecretStr | None = None,
-        model: str = DEFAULT_MODEL,
+        model: str | None = None,
         base_url: str | None = None,
         *,
         api_version: str | None = None,
@@ -67,11 +71,8 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
         dial: Dialler | None = None,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
-        self._config = config or GeminiLiveConfig(
-            api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
-            model=model,
-            base_url=base_url,
-            api_version=api_version,
+        self._config = config_of(
+            GeminiLiveConfig, config, api_key=api_key, model=model, base_url=base_url, api_version=api_version
         )
         self._dial = dial
         self._handshake_timeout_s = handshake_timeout_s

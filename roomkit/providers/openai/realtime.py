@@ -10,11 +10,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from roomkit.providers.openai.config import DEFAULT_MODEL, OpenAIRealtimeConfig
+from roomkit.providers.openai.config import OpenAIRealtimeConfig
 from roomkit.providers.openai.dialect import OpenAIDialect
 from roomkit.providers.openai.faults import OPENAI_CLOSES
 from roomkit.providers.openai.session import turn_policy
 from roomkit.providers.shared.notices import Notices, wants_temperature
+from roomkit.providers.shared.settings import config_of
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.profile import Profile, TurnPolicy
 from roomkit.voice.realtime.provider import ProviderSink, RealtimeVoiceProvider
@@ -43,19 +44,22 @@ class OpenAIRealtimeProvider(RealtimeVoiceProvider):
 
     Args:
         api_key: Default: the environment's ``OPENAI_API_KEY``, looked up when a link is opened.
-        model: Passed as given.
+        model: Default: today's. Passed as given.
         base_url: Another server of this protocol; then a key is optional.
         organization: For keys of several organizations.
         project: For keys of several projects.
         config: All of the above as one object, instead of them.
         dial: Opens the socket; default: the fastest adapter installed.
         handshake_timeout_s: How long a link may take to come up.
+
+    Raises:
+        ConfigError: Both ``config`` and settings of it.
     """
 
     def __init__(
         self,
         api_key: str | SecretStr | None = None,
-        model: str = DEFAULT_MODEL,
+        model: str | None = None,
         base_url: str | None = None,
         *,
         organization: str | None = None,
@@ -64,8 +68,10 @@ class OpenAIRealtimeProvider(RealtimeVoiceProvider):
         dial: Dialler | None = None,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
-        self._config = config or OpenAIRealtimeConfig(
-            api_key=SecretStr(api_key) if isinstance(api_key, str) else api_key,
+        self._config = config_of(
+            OpenAIRealtimeConfig,
+            config,
+            api_key=api_key,
             model=model,
             base_url=base_url,
             organization=organization,

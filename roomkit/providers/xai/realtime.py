@@ -6,12 +6,12 @@ Configuration and dialect meet the wire engine here; nothing else happens in thi
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Final
 
 from pydantic import SecretStr
 
-from roomkit.errors import ConfigError
 from roomkit.providers.shared.notices import Notices, wants_temperature
+from roomkit.providers.shared.settings import config_of
 from roomkit.providers.xai.config import XAIRealtimeConfig
 from roomkit.providers.xai.dialect import XAIDialect
 from roomkit.providers.xai.faults import XAI_CLOSES
@@ -76,7 +76,8 @@ class XAIRealtimeProvider(RealtimeVoiceProvider):
         dial: Dialler | None = None,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
-        self._config = _config_of(
+        self._config = config_of(
+            XAIRealtimeConfig,
             config,
             api_key=api_key,
             model=model,
@@ -129,12 +130,3 @@ class XAIRealtimeProvider(RealtimeVoiceProvider):
             closes=XAI_CLOSES,
             handshake_timeout_s=self._handshake_timeout_s,
         )
-
-
-def _config_of(config: XAIRealtimeConfig | None, **settings: Any) -> XAIRealtimeConfig:
-    given = {name: value for name, value in settings.items() if value is not None}
-    if config is None:
-        return XAIRealtimeConfig(**given)
-    if given:
-        raise ConfigError(f"{', '.join(given)}: given beside config; put it into XAIRealtimeConfig")
-    return config

@@ -48,18 +48,6 @@ def test_the_defaults_are_the_guides() -> None:
     assert (config.model, config.voice, config.transcription_model) == ("grok-3-fast", "eve", "grok-2-audio")
 
 
-def test_a_config_and_keywords_make_the_same_provider() -> None:
-    by_config = XAIRealtimeProvider(XAIRealtimeConfig(api_key=SecretStr(KEY), model="m", voice="ara"))
-    by_keywords = XAIRealtimeProvider(api_key=KEY, model="m", voice="ara")
-
-    assert by_config.config == by_keywords.config
-
-
-def test_settings_beside_a_config_are_refused_rather_than_dropped() -> None:
-    with pytest.raises(ConfigError, match="voice: given beside config"):
-        XAIRealtimeProvider(XAIRealtimeConfig(), voice="ara")
-
-
 @pytest.mark.parametrize("settings", [{"model": ""}, {"voice": ""}, {"tempo": 1}])
 def test_rubbish_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
