@@ -14,8 +14,8 @@ from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
 from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
-from roomkit.testing.simulators.gemini.server import write as write_gemini
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
+from roomkit.testing.simulators.gemini.writing import write as write_gemini
 from roomkit.testing.simulators.openai.director import OpenAIDirector, Stage
 from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS as OPENAI_EVENTS

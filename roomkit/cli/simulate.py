@@ -17,9 +17,9 @@ import click
 from roomkit.errors import RoomKitError
 
 if TYPE_CHECKING:
+    from roomkit.testing.simulators.door import Serving
     from roomkit.testing.simulators.elevenlabs.server import ElevenLabsSimulator
     from roomkit.testing.simulators.gemini.server import GeminiSimulator
-    from roomkit.testing.simulators.openai.door import Serving
     from roomkit.testing.simulators.openai.server import OpenAISimulator
     from roomkit.testing.simulators.xai.server import XAISimulator
 

@@ -23,8 +23,8 @@ from roomkit.testing import (
     say,
     transcribe,
 )
+from roomkit.testing.simulators.door import Serving
 from roomkit.testing.simulators.elevenlabs.sound import in_format
-from roomkit.testing.simulators.openai.door import Serving
 from roomkit.testing.simulators.sound import tone
 
 with warnings.catch_warnings():

@@ -8,8 +8,8 @@ import json
 from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.gemini.director import GeminiDirector
 from roomkit.testing.simulators.gemini.handles import Handles
-from roomkit.testing.simulators.gemini.server import as_logged, audio_bytes, write
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
+from roomkit.testing.simulators.gemini.writing import as_logged, audio_bytes, write
 from roomkit.testing.simulators.script import Script
 from roomkit.voice.wires.port import WireMessage
 from tests.wire.mutation import mutations

@@ -21,7 +21,7 @@ from websockets.asyncio.client import connect
 from roomkit.errors import ConfigError
 from roomkit.testing import OpenAISimulator, Script, hear, say
 from roomkit.testing.simulators import connection as connection_module
-from roomkit.testing.simulators.openai.door import Serving
+from roomkit.testing.simulators.door import Serving
 from roomkit.testing.simulators.sound import coded, decoded, tone
 from roomkit.voice.audio.resample import Resampler
 from tests.testing.live_speech import HOURS, WEATHER, is_audible, local_agent, noise, quieter, spoken

@@ -46,5 +46,5 @@ def read(message: str | bytes) -> Reading:
 def audio_bytes(event: Mapping[str, Any]) -> int | None:
     """How much audio an event of either side carries; `None` if it is not about audio, or unreadable."""
     body = event.get("audio_event")
-    coded = event.get(AUDIO) if body is None else body.get("audio_base_64")
+    coded = body.get("audio_base_64") if isinstance(body, Mapping) else event.get(AUDIO)
     return len(coded) * 3 // 4 - coded[-2:].count("=") if isinstance(coded, str) else None

@@ -1,13 +1,21 @@
-"""What a client asked for when it connected, and how much audio is in a message. Pure; who may connect is `door`."""
+"""What a client asked for when it dialled a server of this protocol, and how such a server is reached. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from typing import Final
 
-AUDIO_KEYS: Final = {"input_audio_buffer.append": "audio", "response.output_audio.delta": "delta"}
+from roomkit.testing.simulators.door import HttpAnswer, Manners, Upgrade
+from roomkit.testing.simulators.openai.reading import audio_bytes
+
+PATH: Final = "/v1/realtime"
+READ_LIMIT_BYTES: Final = 64 * 1024 * 1024
+"""Above the vendor's limit on an append, so that too much audio is refused in words and not by a dead socket."""
+
+
+def manners(subprotocol: str) -> Manners:
+    """Of a server that chooses the subprotocol that begins so."""
+    return Manners(PATH, "/v1", subprotocol, READ_LIMIT_BYTES, audio_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +29,29 @@ class Dialled:
     conversation_id: str = ""
 
     @classmethod
-    def read(cls, url: str, headers: Mapping[str, str], subprotocols: Sequence[str], key_subprotocol: str) -> Dialled:
-        """Read a URL (or its path and query) and the headers of the upgrade, whose names may be in any case."""
-        parts = urlsplit(url)
-        lower = {name.lower(): value for name, value in headers.items()}
-        offered = [*subprotocols, *(one.strip() for one in lower.get("sec-websocket-protocol", "").split(","))]
-        keys = [one.removeprefix(key_subprotocol) for one in offered if one.startswith(key_subprotocol)]
-        if (authorization := lower.get("authorization", "")).startswith("Bearer "):
+    def read(cls, upgrade: Upgrade, key_subprotocol: str) -> Dialled:
+        """Read an upgrade.
+
+        Args:
+            upgrade: As it came.
+            key_subprotocol: How a browser, which cannot set headers, begins the subprotocol that holds its key.
+        """
+        keys = [one.removeprefix(key_subprotocol) for one in upgrade.subprotocols if one.startswith(key_subprotocol)]
+        if (authorization := upgrade.headers.get("authorization", "")).startswith("Bearer "):
             keys.insert(0, authorization.removeprefix("Bearer ").strip())
-        query = parse_qs(parts.query)
         return cls(
-            path=parts.path,
-            model=query.get("model", [""])[0],
+            path=upgrade.path,
+            model=upgrade.query.get("model", ""),
             key=keys[0] if keys else "",
-            is_beta="realtime=v1" in lower.get("openai-beta", ""),
-            conversation_id=query.get("conversation_id", [""])[0],
+            is_beta="realtime=v1" in upgrade.headers.get("openai-beta", ""),
+            conversation_id=upgrade.query.get("conversation_id", ""),
         )
 
-
-def audio_bytes(event: Mapping[str, Any]) -> int | None:
-    """How much audio an event carries; `None` if it is not about audio, or unreadable."""
-    coded = event.get(AUDIO_KEYS.get(str(event.get("type")), ""))
-    return len(coded) * 3 // 4 - coded[-2:].count("=") if isinstance(coded, str) else None
+    @property
+    def refusal(self) -> HttpAnswer | None:
+        """What any server of this protocol refuses: another path, and no key."""
+        if self.path.rstrip("/") != PATH:
+            return 404, f"the simulator answers at {PATH}"
+        if not self.key:
+            return 401, "Missing bearer authentication in header"
+        return None

@@ -19,6 +19,8 @@ from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
 """Of audio in one append; the vendor's limit."""
 
+AUDIO_KEYS: Final = {"input_audio_buffer.append": "audio", "response.output_audio.delta": "delta"}
+
 _PLAIN_APPEND: Final = {"type", "audio"}
 
 
@@ -71,6 +73,12 @@ def decode_audio(audio: str, audio_type: str) -> bytes:
     if audio_type == "audio/pcm" and len(pcm) % 2:
         raise Refused("invalid_value", "Invalid 'audio': half a sample; PCM16 has two bytes each.", "audio")
     return pcm
+
+
+def audio_bytes(event: Mapping[str, Any]) -> int | None:
+    """How much audio an event of either side carries; `None` if it is not about audio, or unreadable."""
+    coded = event.get(AUDIO_KEYS.get(str(event.get("type")), ""))
+    return len(coded) * 3 // 4 - coded[-2:].count("=") if isinstance(coded, str) else None
 
 
 def _refusal(event: Event, events: Mapping[str, Record]) -> Refusal | None:

@@ -1,6 +1,6 @@
 """`OpenAISimulator`: the OpenAI Realtime server on a real socket, or in memory, playing the same script.
 
-It decides who is let in and what a connection begins with; scripts and ways in are `scripted`'s.
+It decides who is let in and what a connection begins with; scripts and ways in are `SimulatedServer`'s.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from typing import Final, Literal
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close
-from roomkit.testing.simulators.openai.dialled import Dialled
-from roomkit.testing.simulators.openai.door import Manners
+from roomkit.testing.simulators.door import HttpAnswer, Upgrade
+from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.testing.simulators.openai.dialled import Dialled, manners
+from roomkit.testing.simulators.openai.director import OpenAIDirector
+from roomkit.testing.simulators.openai.live_director import OpenAILiveDirector
 from roomkit.testing.simulators.openai.rules import Refusal
-from roomkit.testing.simulators.openai.scripted import ScriptedServer
 from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 from roomkit.testing.simulators.script import Script
+from roomkit.testing.simulators.server import SimulatedServer
 from roomkit.voice.pipeline.provider import CascadeProvider
 
-MANNERS: Final = Manners(CLIENT_EVENTS, key_subprotocol="openai-insecure-api-key.", subprotocol="realtime")
+KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
+SUBPROTOCOL: Final = "realtime"
 
 
-class OpenAISimulator(ScriptedServer):
+class OpenAISimulator(SimulatedServer[OpenAISimulatorSession]):
     """The OpenAI Realtime server (GA protocol) as a test wants it.
 
     Args:
@@ -38,8 +42,7 @@ class OpenAISimulator(ScriptedServer):
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
 
     Attributes:
-        scripts: See `ScriptedServer`.
-        sessions: The protocol state of each connection, oldest first, ended ones included.
+        scripts, sessions: See `SimulatedServer`.
     """
 
     def __init__(
@@ -55,19 +58,26 @@ class OpenAISimulator(ScriptedServer):
         clock: Clock = SYSTEM_CLOCK,
         live: CascadeProvider | None = None,
     ) -> None:
-        account = Account(max_connections, responses_per_minute, clock)
-        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live, account=account)
+        super().__init__(
+            script,
+            manners=manners(SUBPROTOCOL),
+            account=Account(max_connections, responses_per_minute, clock),
+            on_log=on_log,
+            clock=clock,
+            live=live,
+        )
         self._api_key = api_key
         self._bad_key = bad_key
         self._keep_audio = keep_audio
-        self.sessions: list[OpenAISimulatorSession] = []
 
-    def _refusal(self, dialled: Dialled) -> tuple[int, str] | None:
-        if self._bad_key == "status" and self._api_key not in (None, dialled.key):
+    def _refusal(self, upgrade: Upgrade) -> HttpAnswer | None:
+        dialled = Dialled.read(upgrade, KEY_SUBPROTOCOL)
+        if dialled.refusal is None and self._bad_key == "status" and self._api_key not in (None, dialled.key):
             return 401, "Incorrect API key provided"
-        return self._account.refuses(self.sessions)
+        return dialled.refusal
 
-    def _session(self, dialled: Dialled, now_ms: float) -> OpenAISimulatorSession:
+    def _session(self, upgrade: Upgrade, now_ms: float) -> OpenAISimulatorSession:
+        dialled = Dialled.read(upgrade, KEY_SUBPROTOCOL)
         session = OpenAISimulatorSession(
             new_id=self._clock.new_id,
             model=dialled.model,
@@ -76,15 +86,20 @@ class OpenAISimulator(ScriptedServer):
             keep_audio=self._keep_audio,
             account=self._account,
         )
-        self.sessions.append(session)
-        turned_away = self._turned_away(dialled)
-        if turned_away is not None:
+        if (sent_away := self._sent_away(dialled)) is not None:
+            refusal, close = sent_away
             session.take()
-            session.refuse(turned_away[0])
-            session.close(turned_away[1].code, turned_away[1].reason)
+            session.refuse(refusal)
+            session.close(close.code, close.reason)
         return session
 
-    def _turned_away(self, dialled: Dialled) -> tuple[Refusal, Close] | None:
+    def _scripted(self, session: OpenAISimulatorSession, script: Script, now_ms: float) -> OpenAIDirector:
+        return OpenAIDirector(session, script, now_ms)
+
+    def _live(self, session: OpenAISimulatorSession, agents: LiveAgents) -> OpenAILiveDirector:
+        return OpenAILiveDirector(session, agents, CLIENT_EVENTS)
+
+    def _sent_away(self, dialled: Dialled) -> tuple[Refusal, Close] | None:
         """Refusals the real server sends only after the upgrade."""
         if dialled.is_beta:
             text = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."

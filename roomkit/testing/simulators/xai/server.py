@@ -1,6 +1,6 @@
 """`XAISimulator`: xAI's voice agent server on a real socket, or in memory, playing the same script.
 
-It decides who is let in and which conversation a connection continues; scripts and ways in are the OpenAI simulator's.
+It decides who is let in and which conversation a connection continues; scripts and ways in are `SimulatedServer`'s.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from typing import Final
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.account import Account
-from roomkit.testing.simulators.openai.dialled import Dialled
-from roomkit.testing.simulators.openai.door import Manners, Refusal
-from roomkit.testing.simulators.openai.scripted import ScriptedServer
+from roomkit.testing.simulators.door import HttpAnswer, Upgrade
+from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.testing.simulators.openai.dialled import Dialled, manners
+from roomkit.testing.simulators.openai.director import OpenAIDirector
+from roomkit.testing.simulators.openai.live_director import OpenAILiveDirector
 from roomkit.testing.simulators.script import Script
+from roomkit.testing.simulators.server import SimulatedServer
 from roomkit.testing.simulators.xai.past import Conversations
 from roomkit.testing.simulators.xai.session import XAISimulatorSession
 from roomkit.testing.simulators.xai.tables import CLIENT_EVENTS
@@ -22,10 +25,11 @@ from roomkit.voice.pipeline.provider import CascadeProvider
 SESSION_LIMIT_MS: Final = 30 * 60 * 1000
 """The shorter of the limits people report: who keeps to it keeps to both."""
 
-MANNERS: Final = Manners(CLIENT_EVENTS, key_subprotocol="xai-client-secret.", subprotocol="xai-client-secret.")
+KEY_SUBPROTOCOL: Final = "xai-client-secret."
+"""A browser offers one subprotocol only, its key in it, and that is chosen."""
 
 
-class XAISimulator(ScriptedServer):
+class XAISimulator(SimulatedServer[XAISimulatorSession]):
     """xAI's voice agent server as a test wants it.
 
     Args:
@@ -40,8 +44,7 @@ class XAISimulator(ScriptedServer):
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
 
     Attributes:
-        scripts: See `ScriptedServer`.
-        sessions: The protocol state of each connection, oldest first, ended ones included.
+        scripts, sessions: See `SimulatedServer`.
     """
 
     def __init__(
@@ -57,21 +60,28 @@ class XAISimulator(ScriptedServer):
         clock: Clock = SYSTEM_CLOCK,
         live: CascadeProvider | None = None,
     ) -> None:
-        account = Account(max_connections, responses_per_minute, clock)
-        super().__init__(script, manners=MANNERS, on_log=on_log, clock=clock, live=live, account=account)
+        super().__init__(
+            script,
+            manners=manners(KEY_SUBPROTOCOL),
+            account=Account(max_connections, responses_per_minute, clock),
+            on_log=on_log,
+            clock=clock,
+            live=live,
+        )
         self._api_key = api_key
         self._keep_audio = keep_audio
         self._session_limit_ms = session_limit_ms
         self._conversations = Conversations()
-        self.sessions: list[XAISimulatorSession] = []
 
-    def _refusal(self, dialled: Dialled) -> Refusal | None:
-        if self._api_key not in (None, dialled.key):
+    def _refusal(self, upgrade: Upgrade) -> HttpAnswer | None:
+        dialled = Dialled.read(upgrade, KEY_SUBPROTOCOL)
+        if dialled.refusal is None and self._api_key not in (None, dialled.key):
             return 401, "Incorrect API key provided"
-        return self._account.refuses(self.sessions)
+        return dialled.refusal
 
-    def _session(self, dialled: Dialled, now_ms: float) -> XAISimulatorSession:
-        session = XAISimulatorSession(
+    def _session(self, upgrade: Upgrade, now_ms: float) -> XAISimulatorSession:
+        dialled = Dialled.read(upgrade, KEY_SUBPROTOCOL)
+        return XAISimulatorSession(
             new_id=self._clock.new_id,
             model=dialled.model,
             past=self._conversations.open(dialled.conversation_id, now_ms, self._clock.new_id),
@@ -81,5 +91,9 @@ class XAISimulator(ScriptedServer):
             keep_audio=self._keep_audio,
             account=self._account,
         )
-        self.sessions.append(session)
-        return session
+
+    def _scripted(self, session: XAISimulatorSession, script: Script, now_ms: float) -> OpenAIDirector:
+        return OpenAIDirector(session, script, now_ms, CLIENT_EVENTS)
+
+    def _live(self, session: XAISimulatorSession, agents: LiveAgents) -> OpenAILiveDirector:
+        return OpenAILiveDirector(session, agents, CLIENT_EVENTS)
