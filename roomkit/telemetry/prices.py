@@ -24,7 +24,7 @@ MinutesOf = Literal["connection_s", "billable_s"]
 
 _MILLION = Decimal(1_000_000)
 _CACHED_IN = {"input_text": "cached_text", "input_audio": "cached_audio"}
-_TEXTS = ("vendor", "model", "source")
+_TEXTS = ("vendor", "also_charged", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Price:
         input_text: For a million tokens, like all of these; the cached ones replace the price of the input they are of.
         per_minute: Beside or instead of tokens.
         minutes_of: Which minutes: those a link is open, or those the vendor says it bills (``billable_s``).
+        also_charged: What the vendor charges besides and nobody can count here; the cost is then never all of it.
         as_of: When it was last looked up; ``None``: the table's date.
         source: Where.
     """
@@ -53,6 +54,7 @@ class Price:
     output_reasoning: Decimal | None = None
     per_minute: Decimal | None = None
     minutes_of: MinutesOf = "connection_s"
+    also_charged: str = ""
     as_of: date | None = None
     source: str = ""
 
@@ -106,6 +108,8 @@ def cost_of(
     amount, unpriced = price.of_counts(counts)
     if price.minutes_of == "connection_s":
         amount += price.of_seconds(connection_s)
+    if price.also_charged and (counts or connection_s):
+        unpriced |= {price.also_charged}
     return amount, frozenset(f"{name} {kind}" for kind in unpriced)
 
 
@@ -158,7 +162,9 @@ class PriceTable:
         currency = table.get("currency", "USD")
         if not isinstance(currency, str) or not currency:
             raise ConfigError(f'{where}: "currency" is a code such as "USD"')
-        prices = tuple(_price(entry, f"{where}, price {number}") for number, entry in enumerate(entries, 1))
+        prices = tuple(
+            price for number, entry in enumerate(entries, 1) for price in _prices(entry, f"{where}, price {number}")
+        )
         return cls(prices, currency, _date(table.get("as_of"), where))
 
 
@@ -182,7 +188,8 @@ def _charged(counts: Mapping[str, float]) -> dict[str, Decimal]:
     return {kind: count for kind, count in tokens.items() if count}
 
 
-def _price(entry: object, where: str) -> Price:
+def _prices(entry: object, where: str) -> list[Price]:
+    """One entry: a price for each of the patterns in its ``model``."""
     if not isinstance(entry, dict) or not isinstance(entry.get("vendor"), str):
         raise ConfigError(f'{where} must be an object with a "vendor"')
     known = {each.name for each in fields(Price)}
@@ -192,10 +199,14 @@ def _price(entry: object, where: str) -> Price:
         raise ConfigError(f'{where}: "minutes_of" is "connection_s" or "billable_s"')
     if wrong := [name for name in _TEXTS if not isinstance(entry.get(name, ""), str)]:
         raise ConfigError(f"{where}: {wrong[0]} is text")
+    model = entry.get("model", "*")
+    patterns = model if isinstance(model, list) and model else [model]
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise ConfigError(f'{where}: "model" is a pattern such as "voice-2*", or a list of them')
     values: dict[str, Any] = {**entry, "as_of": _date(entry.get("as_of"), where)}
     for name in (*TOKEN_KINDS, "per_minute"):
         values[name] = _money(entry.get(name), f"{where}: {name}")
-    return Price(**values)
+    return [Price(**{**values, "model": pattern}) for pattern in patterns]
 
 
 def _money(value: object, where: str) -> Decimal | None:

@@ -90,6 +90,13 @@ def test_minutes_the_vendor_bills_are_charged_as_it_says() -> None:
     assert cost_of(price, {}, 90.0, "acme") == (Decimal(0), frozenset())
 
 
+def test_what_nobody_can_count_leaves_the_cost_unknown_and_the_rest_known() -> None:
+    price = Price("acme", per_minute=Decimal("0.08"), also_charged="the language model")
+
+    assert cost_of(price, {}, 60.0, "acme") == (Decimal("0.08"), frozenset({"acme the language model"}))
+    assert cost_of(price, {}, 0.0, "acme") == (Decimal(0), frozenset())
+
+
 def test_a_model_without_a_price_is_named_as_soon_as_it_was_used() -> None:
     assert cost_of(None, {}, 0.0, "acme/x") == (Decimal(0), frozenset())
     assert cost_of(None, {}, 1.0, "acme/x") == (Decimal(0), frozenset({"acme/x"}))
@@ -140,19 +147,48 @@ def test_the_table_that_ships_is_dated_and_every_price_in_it_says_where_it_comes
     table = shipped_prices()
 
     assert table.as_of is not None
-    assert all(price.source and price.as_of for price in table.prices)
-    assert table.price_of("xai", "grok-voice-latest") is not None
+    assert all(price.source and price.as_of and price.as_of <= table.as_of for price in table.prices)
 
 
-def test_the_table_that_ships_guesses_nothing() -> None:
-    assert shipped_prices().price_of("openai", "gpt-realtime-2.1") is None
-    xai = shipped_prices().price_of("xai", "grok-voice-latest")
+def test_no_price_that_ships_is_hidden_by_one_before_it() -> None:
+    table = shipped_prices()
+    models = [(price, price.model.replace("20??-??-??", "2026-10-06").replace("*", "-x")) for price in table.prices]
 
-    assert xai is not None
-    assert xai.of_counts(counted({"billable_s": 60, "input_text_tokens": 7})) == (
-        Decimal("0.08"),
-        frozenset({"input_text"}),
-    )
+    assert [price for price, model in models if table.price_of(price.vendor, model) is not price] == []
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model"),
+    [
+        ("openai", "gpt-realtime-3"),
+        ("openai", "gpt-realtime-2.1-pro"),
+        ("openai", "gpt-4o-realtime-preview"),
+        ("openai", None),
+        ("gemini", "gemini-3.8-live-extended-thinking"),
+        ("gemini", "gemini-4-live"),
+        ("xai", "grok-voice-agent-3"),
+        ("local", "pocketsphinx"),
+    ],
+)
+def test_the_table_that_ships_guesses_nothing_of_other_models(vendor: str, model: str | None) -> None:
+    assert shipped_prices().price_of(vendor, model) is None
+
+
+def test_a_dated_snapshot_costs_what_its_model_costs() -> None:
+    table = shipped_prices()
+    model, snapshot = (table.price_of("openai", name) for name in ("gpt-realtime-2.1", "gpt-realtime-2.1-2026-07-01"))
+
+    assert model is not None
+    assert snapshot is not None
+    assert replace(snapshot, model=model.model) == model
+
+
+def test_an_entry_may_be_of_several_models(tmp_path: Path) -> None:
+    entry = {"vendor": "acme", "model": ["big", "big-20??"], "input_text": "3"}
+    table = PriceTable.load(write(tmp_path / "mine.json", {"prices": [entry]}))
+
+    assert [price.model for price in table.prices] == ["big", "big-20??"]
+    assert {price.input_text for price in table.prices} == {Decimal(3)}
 
 
 def write(path: Path, table: Any) -> Path:
@@ -191,6 +227,10 @@ def test_a_table_is_read_from_a_file_with_every_digit(tmp_path: Path) -> None:
         ({"prices": [{"vendor": "a", "input_text": "four"}]}, "input_text"),
         ('{"prices": [{"vendor": "a", "input_text": NaN}]}', "input_text"),
         ({"prices": [{"vendor": "a", "model": 3}]}, "model"),
+        ({"prices": [{"vendor": "a", "model": []}]}, "model"),
+        ({"prices": [{"vendor": "a", "model": ["b", 3]}]}, "model"),
+        ({"prices": [{"vendor": "a", "model": [["b"]]}]}, "model"),
+        ({"prices": [{"vendor": "a", "also_charged": True}]}, "also_charged"),
         ({"prices": [{"vendor": "a", "minutes_of": "speech"}]}, "minutes_of"),
         ({"prices": [{"vendor": "a", "as_of": "yesterday"}]}, "as_of"),
         ({"prices": [], "as_of": 2026}, "as_of"),
