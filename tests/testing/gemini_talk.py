@@ -13,8 +13,8 @@ from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.gemini.handles import Handles
 from roomkit.testing.simulators.gemini.reading import read
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.sound import tone
+from roomkit.testing.simulators.speech import Call, Speech
 
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
 EARLY = "models/gemini-3.1-flash-live-preview"
@@ -71,7 +71,7 @@ def audio(pcm: bytes, rate_hz: int = 16_000) -> dict[str, Any]:
 
 
 def spoken(text: str = "Hello.", tone_ms: int = 100) -> Speech:
-    return Speech(text, None, tone_ms, realtime=False)
+    return Speech(text, tone_ms=tone_ms)
 
 
 def members(messages: list[dict[str, Any]]) -> list[str]:

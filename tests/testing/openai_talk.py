@@ -11,9 +11,9 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from roomkit.testing.simulators.openai.reading import read
-from roomkit.testing.simulators.openai.response import Speech
 from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.sound import tone
+from roomkit.testing.simulators.speech import Speech
 
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 ON_THE_WIRE_ONLY = {"obfuscation", "object", "id", "expires_at"}
@@ -75,8 +75,8 @@ def types(events: list[dict[str, Any]]) -> list[str]:
     return [type_ for type_, _ in itertools.groupby(event["type"] for event in events)]
 
 
-def spoken(text: str = "Let me look.", tone_ms: int = 600, *, realtime: bool = False) -> Speech:
-    return Speech(text, None, tone_ms, realtime)
+def spoken(text: str = "Let me look.", tone_ms: int = 600, *, is_realtime: bool = False) -> Speech:
+    return Speech(text, None, tone_ms, is_realtime)
 
 
 def user(text: str, **fields: Any) -> dict[str, Any]:

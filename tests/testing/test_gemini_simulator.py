@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from roomkit.testing.simulators.gemini.session import CONNECTION_LIMIT_MS, SESSION_LIMIT_MS
-from roomkit.testing.simulators.openai.response import Call, Speech
 from roomkit.testing.simulators.sound import tone
+from roomkit.testing.simulators.speech import Call, Speech
 from tests.testing.gemini_talk import EARLY, MANUAL, NATIVE, NEWEST, WORDS, Talk, audio, members, spoken
 
 # --- set-up -----------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_a_turn_is_complete_only_when_it_could_have_been_heard() -> None:
 def test_an_interrupted_turn_has_no_complete_generation() -> None:
     talk = Talk(generationConfig={})
     talk.says(WORDS)
-    talk.session.answer([Speech("", None, 5_000, realtime=True)], talk.now_ms)
+    talk.session.answer([Speech("", tone_ms=5_000, is_realtime=True)], talk.now_ms)
     talk.hears()
 
     assert members(talk.speaks(silence_ms=0)) == ["interrupted", "turnComplete"]

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from roomkit.testing.simulators.openai.response import Call
 from roomkit.testing.simulators.sound import encode, tone
+from roomkit.testing.simulators.speech import Call
 from tests.testing.openai_talk import Talk, b64, spoken, types, user
 
 
@@ -108,7 +108,7 @@ def test_telephone_audio_is_heard_and_spoken_at_eight_kilohertz(talk: Talk, kind
 
 def test_the_caller_cuts_a_running_answer(talk: Talk) -> None:
     talk.says("response.create")
-    talk.session.answer([spoken(tone_ms=5_000, realtime=True)], 0.0)
+    talk.session.answer([spoken(tone_ms=5_000, is_realtime=True)], 0.0)
     talk.session.wake(1_000.0)
     talk.hears()
 
@@ -134,7 +134,7 @@ def test_an_answer_is_not_cut_where_the_session_forbids_it(talk: Talk) -> None:
 
 def test_an_answer_in_real_time_comes_twenty_milliseconds_at_a_time(talk: Talk) -> None:
     talk.says("response.create")
-    talk.session.answer([spoken(tone_ms=100, realtime=True)], 0.0)
+    talk.session.answer([spoken(tone_ms=100, is_realtime=True)], 0.0)
     sent: list[tuple[float, str]] = [(0.0, event["type"]) for event in talk.hears()]
     while "response.done" not in [type_ for _, type_ in sent]:
         now_ms = talk.session.due_ms

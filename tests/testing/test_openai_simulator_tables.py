@@ -13,7 +13,7 @@ from openai.types.realtime.realtime_tools_config_union import Mcp
 from pydantic import BaseModel
 
 from roomkit.testing.simulators.openai import tables
-from roomkit.testing.simulators.openai.rules import Either, Record, Rule, Tagged
+from roomkit.testing.simulators.rules import Either, Record, Rule, Tagged
 
 
 def record(rule: Rule) -> Record:

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.script import Script, differences
+from roomkit.testing.simulators.speech import Speech
 from roomkit.testing.simulators.steps import (
     CallTool,
     Drop,
@@ -222,10 +223,10 @@ class ScriptPlayer(ABC, Generic[S]):
         self.script.fail(found)
         self._left_script()
 
-    def _default_words(self) -> str:
+    def _default_answer(self) -> Speech:
         """What is answered where no step says it."""
         typed, self._typed_words = self._typed_words, ""
-        return f"You said: {typed}" if typed else "I heard you."
+        return Speech(f"You said: {typed}" if typed else "I heard you.", tone_ms=DEFAULT_TONE_MS)
 
 
 def _comparable(output: Any, wanted: Any) -> Any:

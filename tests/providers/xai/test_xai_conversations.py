@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from roomkit.providers.openai.audio import DeltaReader
 from roomkit.providers.xai.dialect import XAIDialect
-from roomkit.testing.simulators.openai.rules import check
+from roomkit.testing.simulators.rules import check
 from roomkit.testing.simulators.xai.tables import CLIENT_EVENTS
 from tests.wire.replay import Replay, lines_of, recordings
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from roomkit.testing.simulators.elevenlabs.reading import read
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
-from roomkit.testing.simulators.elevenlabs.speaking import Spoken
 from roomkit.testing.simulators.elevenlabs.tables import AUDIO
-from roomkit.testing.simulators.playing import DEFAULT_TONE_MS, ScriptPlayer
+from roomkit.testing.simulators.playing import ScriptPlayer
+from roomkit.testing.simulators.speech import speech_of
 from roomkit.testing.simulators.steps import CallTool, Fault, Say, Transcribe, Turn
 
 
@@ -47,8 +47,7 @@ class ElevenLabsDirector(ScriptPlayer[ElevenLabsSimulatorSession]):
         self.script.advance()
         self._unclaimed.clear()
         if isinstance(step, Say):
-            duration_ms = round(step.seconds * 1000)
-            self.session.speak(Spoken(step.text, step.pcm, duration_ms, step.pace == "realtime"))
+            self.session.speak(speech_of(step))
         else:
             self.session.call_tool(step.name, step.arguments)
         return True
@@ -78,4 +77,4 @@ class ElevenLabsDirector(ScriptPlayer[ElevenLabsSimulatorSession]):
             if self._next_turn() == "speech":
                 self.session.transcribe("(speech)", 0.0)
         if self.session.owes_answer:
-            self.session.speak(Spoken(self._default_words(), duration_ms=DEFAULT_TONE_MS))
+            self.session.speak(self._default_answer())

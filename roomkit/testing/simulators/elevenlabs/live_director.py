@@ -7,27 +7,26 @@ sentence, for that is how far the times of its characters are known; the text of
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from roomkit.clock import Clock
-from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
-from roomkit.testing.simulators.connection import Output
+from roomkit.testing.simulators.agent_told import Over, Sound, WantsTool, Words
 from roomkit.testing.simulators.elevenlabs.agent import filled
 from roomkit.testing.simulators.elevenlabs.reading import read
 from roomkit.testing.simulators.elevenlabs.session import ElevenLabsSimulatorSession
 from roomkit.testing.simulators.elevenlabs.sound import coded, decoded, rate_of
 from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.testing.simulators.live_directing import LiveDirector
 from roomkit.voice.audio.pcm import Alignment
 
 
-class ElevenLabsLiveDirector:
+class ElevenLabsLiveDirector(LiveDirector[ElevenLabsSimulatorSession]):
     """Lets an agent speak through ``session``."""
 
     def __init__(self, session: ElevenLabsSimulatorSession, agents: LiveAgents, clock: Clock) -> None:
-        self.session = session
+        super().__init__(session, agents)
         self._clock = clock
-        self._agent = agents.begin(self._on_told)
         self._alignment = Alignment()
         self._first_message = ""
         self._is_speaking = False
@@ -36,22 +35,7 @@ class ElevenLabsLiveDirector:
         self._written = ""
         self._item_id = ""
         self._sound_since_ms = 0.0
-        self._flush: Callable[[], None] = _nothing
         session.listener = self
-
-    @property
-    def id(self) -> str:
-        """The conversation's, in the log."""
-        return self.session.id
-
-    @property
-    def due_ms(self) -> float | None:
-        """Loop time at which `wake` has something to do."""
-        return self.session.due_ms
-
-    def attach(self, flush: Callable[[], None]) -> None:
-        """See `roomkit.testing.simulators.connection.Director`."""
-        self._flush = flush
 
     def receive(self, message: str | bytes, now_ms: float) -> Mapping[str, Any]:
         """Handle one message of the client."""
@@ -60,21 +44,7 @@ class ElevenLabsLiveDirector:
             self._follow(reading.event)
         self.session.heard.clear()
         self._tend()
-        self.session.voice.wake(now_ms)
         return reading.event
-
-    def wake(self, now_ms: float) -> None:
-        """Do what has become due."""
-        self.session.wake(now_ms)
-
-    def take(self) -> list[Output]:
-        """What is to be sent now."""
-        return self.session.take()
-
-    def gone(self) -> None:
-        """The connection is over."""
-        self.session.is_over = True
-        self._agent.close()
 
     # --- the client, to the agent -----------------------------------------------------------------------------------
 
@@ -134,6 +104,10 @@ class ElevenLabsLiveDirector:
             self._item_id = ""
 
     def _tend(self) -> None:
+        self._ask()
+        self.session.voice.wake(self._clock.now_ms())
+
+    def _ask(self) -> None:
         """Ask the agent for what it owes."""
         first_message, self._first_message = self._first_message, ""
         if not self._agent.is_free or not (first_message or self.session.owes_answer):
@@ -144,23 +118,9 @@ class ElevenLabsLiveDirector:
         self.session.voice.begin(self._clock.now_ms())
         self._agent.ask(rate_of(self.session.agent.output_format), verbatim=first_message or None)
 
-    def _on_told(self, told: Told) -> None:
-        if self.session.is_over:
+    def _speak(self, told: Words | Sound | WantsTool | Over) -> None:
+        if not self._is_speaking:
             return
-        match told:
-            case Understood(_, text):
-                if text is not None:
-                    self.session.transcribe(text, 0.0)
-            case Broken(why):
-                self.session.refuse("llm_error", f"There is no agent: {why}")
-            case _:
-                if self._is_speaking:
-                    self._speak(told)
-                self._tend()
-        self.session.voice.wake(self._clock.now_ms())
-        self._flush()
-
-    def _speak(self, told: Told) -> None:
         match told:
             case Words(text):
                 self._say()
@@ -179,6 +139,13 @@ class ElevenLabsLiveDirector:
                 else:
                     self.session.voice.finish()
 
+    def _transcribe(self, turn_id: str, text: str | None) -> None:
+        if text is not None:
+            self.session.transcribe(text, 0.0)
+
+    def _give_up(self, why: str) -> None:
+        self.session.refuse("llm_error", why)
+
     def _say(self) -> None:
         """Send the sentence that is complete."""
         pcm, sentence = bytes(self._sound), self._sentence
@@ -189,7 +156,3 @@ class ElevenLabsLiveDirector:
         now_ms = self._clock.now_ms()
         self.session.voice.sentence(sentence, coded(pcm, self.session.agent.output_format), now_ms)
         self._sound_since_ms = self.session.voice.plays_from_ms
-
-
-def _nothing() -> None:
-    """Before the connection is there nobody can be told."""

@@ -17,7 +17,7 @@ from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent, filled
 from roomkit.testing.simulators.elevenlabs.reading import Reading
 from roomkit.testing.simulators.elevenlabs.sound import FRAME_MS, Ear, Listener, bytes_per_ms
-from roomkit.testing.simulators.elevenlabs.speaking import Spoken, Voice
+from roomkit.testing.simulators.elevenlabs.speaking import Voice
 from roomkit.testing.simulators.elevenlabs.tables import (
     ALWAYS_SENT,
     AUDIO,
@@ -27,6 +27,7 @@ from roomkit.testing.simulators.elevenlabs.tables import (
     SCALAR,
     paths_of,
 )
+from roomkit.testing.simulators.speech import Speech
 from roomkit.testing.simulators.steps import Turn
 
 ERROR_CODES: Final = {"invalid_message": 1002, "missing_fields": 1002, "llm_error": 1011}
@@ -161,13 +162,13 @@ class ElevenLabsSimulatorSession:
             self.is_over = True
             self._out.append(Close(code, reason[:100]))
 
-    def speak(self, spoken: Spoken) -> None:
+    def speak(self, speech: Speech) -> None:
         """Say it; that answers what was owed."""
         self.owes_answer = False
         if self.is_text_only:
-            self.voice.write(spoken.text)
+            self.voice.write(speech.text)
         else:
-            self.voice.speak(spoken, self._now_ms)
+            self.voice.speak(speech, self._now_ms)
         self.voice.wake(self._now_ms)
 
     def call_tool(self, name: str, arguments: Mapping[str, Any], call_id: str = "") -> None:
@@ -242,7 +243,7 @@ class ElevenLabsSimulatorSession:
         if first_message and self.listener is not None:
             self.listener.on_first_message(filled(first_message, variables))
         elif first_message:
-            self.speak(Spoken(filled(first_message, variables)))
+            self.speak(Speech(filled(first_message, variables)))
 
     def _hear(self, coded: str) -> None:
         try:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import heapq
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.sound import alignment_of, bytes_per_ms, in_format
 from roomkit.testing.simulators.sound import tone
-
-WORD_MS: Final = 300
+from roomkit.testing.simulators.speech import Speech
 
 ANSWER_EVENTS: Final = frozenset({"agent_response", "audio", "agent_response_complete", "agent_chat_response_part"})
 """What an interruption takes back; a tool call or the caller's transcript still comes."""
@@ -23,21 +21,6 @@ ANSWER_EVENTS: Final = frozenset({"agent_response", "audio", "agent_response_com
 
 class Emit(Protocol):
     def __call__(self, type_: str, /, **fields: Any) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """What the agent is to say.
-
-    Attributes:
-        pcm: PCM16 LE mono at 24 kHz; by default a tone.
-        duration_ms: Of that tone; by default 300 ms a word.
-    """
-
-    text: str
-    pcm: bytes | None = None
-    duration_ms: int | None = None
-    is_realtime: bool = False
 
 
 class Voice:
@@ -98,22 +81,21 @@ class Voice:
             _, _, type_, fields = heapq.heappop(self._later)
             self._emit(type_, **fields)
 
-    def speak(self, spoken: Spoken, now_ms: float) -> None:
+    def speak(self, speech: Speech, now_ms: float) -> None:
         """Say it: all at once, or each chunk when the one before it is heard."""
         event_id = self.next_event()
-        duration_ms = WORD_MS * max(1, len(spoken.text.split())) if spoken.duration_ms is None else spoken.duration_ms
-        audio = in_format(tone(duration_ms) if spoken.pcm is None else spoken.pcm, self._agent.output_format)
+        audio = in_format(tone(speech.spoken_ms) if speech.pcm is None else speech.pcm, self._agent.output_format)
         begin_ms = max(now_ms, self._sent_until_ms)
-        self._text = spoken.text
+        self._text = speech.text
         self._plays_from_ms = begin_ms if begin_ms >= self._played_until_ms else self._played_until_ms
         length_ms = len(audio) / bytes_per_ms(self._agent.output_format)
         self._played_until_ms = self._plays_from_ms + length_ms
-        if spoken.text:
-            self.emit_at(begin_ms, "agent_response", agent_response=spoken.text, event_id=event_id)
+        if speech.text:
+            self.emit_at(begin_ms, "agent_response", agent_response=speech.text, event_id=event_id)
         at_ms = begin_ms
         for offset_ms, chunk in self._chunks(audio):
-            at_ms = begin_ms + offset_ms if spoken.is_realtime else begin_ms
-            self.emit_at(at_ms, "audio", **self._audio(spoken.text, chunk, offset_ms, length_ms))
+            at_ms = begin_ms + offset_ms if speech.is_realtime else begin_ms
+            self.emit_at(at_ms, "audio", **self._audio(speech.text, chunk, offset_ms, length_ms))
         self._sent_until_ms = at_ms
         self.emit_at(at_ms, "agent_response_complete", event_id=event_id)
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from roomkit.testing.simulators.openai.response import Call, Speech, chunks_of, words_before, words_of
 from roomkit.testing.simulators.sound import bytes_per_ms
+from roomkit.testing.simulators.speech import Call, Speech, chunks_of, words_before, words_of
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -177,7 +177,7 @@ class Answers:
                 self._write(word)
             self._emit(audio_message(chunk))
             self._spoken_ms += duration_ms
-            yield duration_ms, speech.realtime
+            yield duration_ms, speech.is_realtime
         if not chunks:
             for word in words:
                 self._write(word)

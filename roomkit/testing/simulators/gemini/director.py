@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from roomkit.testing.simulators.gemini.reading import Json, read
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
-from roomkit.testing.simulators.openai.director import part_of
-from roomkit.testing.simulators.openai.response import Speech, words_of
-from roomkit.testing.simulators.playing import DEFAULT_TONE_MS, ScriptPlayer
+from roomkit.testing.simulators.playing import ScriptPlayer
 from roomkit.testing.simulators.script import Script
+from roomkit.testing.simulators.speech import part_of, words_of
 from roomkit.testing.simulators.steps import CallTool, Fault, Say, Transcribe, Turn
 
 INTERNAL_ERROR: Final = 1011
@@ -77,4 +76,4 @@ class GeminiDirector(ScriptPlayer[GeminiSimulatorSession]):
             if heard.turn != "text":
                 self._transcribe(Transcribe("(speech)"))
         if self.session.answers.is_thinking:
-            self.session.answer([Speech(self._default_words(), None, DEFAULT_TONE_MS, realtime=False)], self._now_ms)
+            self.session.answer([self._default_answer()], self._now_ms)

@@ -7,51 +7,35 @@ said aloud the agent does not know: it is told the contents the client wrote, no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from roomkit.clock import Clock
-from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
-from roomkit.testing.simulators.connection import Output
+from roomkit.testing.simulators.agent_told import Over, Sound, WantsTool, Words
 from roomkit.testing.simulators.gemini.reading import Json, read
 from roomkit.testing.simulators.gemini.session import GeminiSimulatorSession
 from roomkit.testing.simulators.live_agents import LiveAgents
-from roomkit.testing.simulators.openai.response import Call, words_of
+from roomkit.testing.simulators.live_directing import LiveDirector
 from roomkit.testing.simulators.sound import PCM_RATE_HZ
+from roomkit.testing.simulators.speech import Call, words_of
 from roomkit.voice.realtime.commands import ToolSpec
 
 LEVEL_OF_SPEECH: Final = 1_500.0
 """As loud as certain speech is taken for: 0.2 is then enough where the ear is sensitive, and 0.67 where it is not."""
 
 
-class GeminiLiveDirector:
+class GeminiLiveDirector(LiveDirector[GeminiSimulatorSession]):
     """Lets an agent speak through ``session``."""
 
     def __init__(self, session: GeminiSimulatorSession, agents: LiveAgents, clock: Clock) -> None:
-        self.session = session
+        super().__init__(session, agents)
         self._clock = clock
-        self._agent = agents.begin(self._on_told)
         self._speaking: object | None = None
         self._calls: list[Call] = []
         self._call_names: dict[str, str] = {}
         self._item_id = ""
         self._sound_since_ms = 0.0
-        self._flush: Callable[[], None] = _nothing
         session.listener = self
-
-    @property
-    def id(self) -> str:
-        """The session's name in the log."""
-        return self.session.id
-
-    @property
-    def due_ms(self) -> float | None:
-        """Loop time at which `wake` has something to do."""
-        return self.session.due_ms
-
-    def attach(self, flush: Callable[[], None]) -> None:
-        """See `roomkit.testing.simulators.connection.Director`."""
-        self._flush = flush
 
     def receive(self, message: str | bytes, now_ms: float) -> Json:
         """Handle one message of the client."""
@@ -62,20 +46,6 @@ class GeminiLiveDirector:
         self.session.heard.clear()
         self._tend()
         return reading.event
-
-    def wake(self, now_ms: float) -> None:
-        """Do what has become due."""
-        self.session.wake(now_ms)
-        self._tend()
-
-    def take(self) -> list[Output]:
-        """What is to be sent now."""
-        return self.session.take()
-
-    def gone(self) -> None:
-        """The connection is over."""
-        self.session.is_over = True
-        self._agent.close()
 
     # --- the client, to the agent -----------------------------------------------------------------------------------
 
@@ -148,21 +118,9 @@ class GeminiLiveDirector:
             self._speaking, self._calls, self._item_id = token, [], ""
             self._agent.ask(PCM_RATE_HZ)
 
-    def _on_told(self, told: Told) -> None:
-        if self.session.is_over:
+    def _speak(self, told: Words | Sound | WantsTool | Over) -> None:
+        if self._speaking is None:
             return
-        match told:
-            case Understood(_, text):
-                self._transcribe(text)
-            case Broken(why):
-                self.session.close(1011, f"There is no agent: {why}")
-            case _:
-                if self._speaking is not None:
-                    self._speak(told)
-                self._tend()
-        self._flush()
-
-    def _speak(self, told: Told) -> None:
         answers, now_ms = self.session.answers, self._clock.now_ms()
         match told:
             case Words(text):
@@ -176,16 +134,15 @@ class GeminiLiveDirector:
             case Over():
                 answers.finish(self._calls, now_ms)
 
-    def _transcribe(self, text: str | None) -> None:
+    def _transcribe(self, turn_id: str, text: str | None) -> None:
         if self.session.transcribes():
             for word in words_of(text or ""):
                 self.session.emit({"serverContent": {"inputTranscription": {"text": word}}})
+
+    def _give_up(self, why: str) -> None:
+        self.session.close(1011, why)
 
 
 def _tool(declaration: Mapping[str, Any]) -> ToolSpec:
     parameters = declaration.get("parametersJsonSchema") or declaration.get("parameters") or {}
     return ToolSpec(declaration["name"], declaration.get("description", ""), parameters)
-
-
-def _nothing() -> None:
-    """Before the connection is there nobody can be told."""

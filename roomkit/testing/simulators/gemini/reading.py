@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from roomkit.testing.simulators.gemini.tables import CLIENT_MESSAGES
-from roomkit.testing.simulators.openai.rules import Refusal, check
+from roomkit.testing.simulators.rules import Refusal, check
 
 Json = dict[str, Any]
 

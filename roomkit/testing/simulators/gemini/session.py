@@ -19,7 +19,7 @@ from roomkit.testing.simulators.gemini.handles import Handles, Saved
 from roomkit.testing.simulators.gemini.hearing import Hearing, Listener, Piece
 from roomkit.testing.simulators.gemini.reading import Json, Reading
 from roomkit.testing.simulators.gemini.settings import Refused, Settings
-from roomkit.testing.simulators.openai.response import Call, Speech
+from roomkit.testing.simulators.speech import Call, Speech
 from roomkit.testing.simulators.steps import Turn
 
 SETUP_MS: Final = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from roomkit.testing.simulators.openai.rules import Flag, Many, Number, Record, Rule, Text, choice
+from roomkit.testing.simulators.rules import Flag, Many, Number, Record, Rule, Text, choice
 
 _TOKENS: Final = Number(-1, 2**31 - 1, whole=True)
 _ANYTHING: Final = Record(others=True)

@@ -15,17 +15,9 @@ from typing import Any, Protocol
 
 from roomkit.testing.simulators.account import RATE_LIMIT_CODE, Account
 from roomkit.testing.simulators.openai.conversation import Conversation, Item, Refused
-from roomkit.testing.simulators.openai.response import (
-    Call,
-    Response,
-    Speech,
-    Status,
-    chunks_of,
-    part_of,
-    words_before,
-    words_of,
-)
+from roomkit.testing.simulators.openai.response import Response, Status, part_of
 from roomkit.testing.simulators.sound import bytes_per_ms
+from roomkit.testing.simulators.speech import Call, Speech, chunks_of, words_before, words_of
 
 
 class Emit(Protocol):
@@ -213,7 +205,7 @@ class Answers:
             self._emit("response.output_audio.delta", **where, delta=chunk)
             item.audio_ms += duration_ms
             response.spoken_ms += duration_ms
-            if speech.realtime:
+            if speech.is_realtime:
                 start_ms += duration_ms
                 yield start_ms
         if not chunks:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.rules import Refusal
 
 Event = dict[str, Any]
 

@@ -5,7 +5,6 @@ What playing means is `roomkit.testing.simulators.playing`; here is what it mean
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -14,13 +13,13 @@ from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event
 from roomkit.testing.simulators.openai.reading import Reading, read
-from roomkit.testing.simulators.openai.response import Call, Speech, words_of
-from roomkit.testing.simulators.openai.rules import Record as Rules
-from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.session import Heard
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
-from roomkit.testing.simulators.playing import DEFAULT_TONE_MS, ScriptPlayer
+from roomkit.testing.simulators.playing import ScriptPlayer
+from roomkit.testing.simulators.rules import Record as Rules
+from roomkit.testing.simulators.rules import Refusal
 from roomkit.testing.simulators.script import Script
+from roomkit.testing.simulators.speech import Call, Speech, part_of, words_of
 from roomkit.testing.simulators.steps import CallTool, Fault, Say, Transcribe, Turn
 
 
@@ -118,7 +117,7 @@ class OpenAIDirector(ScriptPlayer[Stage]):
         while self.script.current is None and self.session.heard:
             self._typed_words = self._note(self.session.heard.popleft())
         while self.session.answers.thinking is not None:
-            self.session.answer([Speech(self._default_words(), None, DEFAULT_TONE_MS, realtime=False)], self._now_ms)
+            self.session.answer([self._default_answer()], self._now_ms)
 
     def _note(self, heard: Heard) -> str:
         if heard.turn == "text":
@@ -127,13 +126,6 @@ class OpenAIDirector(ScriptPlayer[Stage]):
         self._last_audio_item_id = heard.item_id
         self._transcribe(Transcribe("(speech)"))
         return ""
-
-
-def part_of(step: Say | CallTool) -> Speech | Call:
-    """A step of an answer as a part of a response."""
-    if isinstance(step, Say):
-        return Speech(step.text, step.pcm, round(step.seconds * 1000), step.pace == "realtime")
-    return Call(step.name, json.dumps(step.arguments))
 
 
 def transcription(step: Transcribe, model: str, item_id: str) -> Iterator[tuple[str, dict[str, Any]]]:

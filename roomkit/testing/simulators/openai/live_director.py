@@ -6,20 +6,21 @@ that is being spoken is the one the agent was asked for last; of one that was ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from roomkit.testing.simulators.agent_told import Broken, Over, Sound, Told, Understood, WantsTool, Words
-from roomkit.testing.simulators.connection import Output
+from roomkit.testing.simulators.agent_told import Over, Sound, WantsTool, Words
 from roomkit.testing.simulators.live_agents import LiveAgents
+from roomkit.testing.simulators.live_directing import LiveDirector
 from roomkit.testing.simulators.openai.conversation import Event
 from roomkit.testing.simulators.openai.director import Stage, transcription
 from roomkit.testing.simulators.openai.ear import Listener
 from roomkit.testing.simulators.openai.reading import read
-from roomkit.testing.simulators.openai.response import Call, Response
-from roomkit.testing.simulators.openai.rules import Record as Rules
-from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.openai.response import Response
+from roomkit.testing.simulators.rules import Record as Rules
+from roomkit.testing.simulators.rules import Refusal
 from roomkit.testing.simulators.sound import coded, decoded, rate_of
+from roomkit.testing.simulators.speech import Call
 from roomkit.testing.simulators.steps import Transcribe
 from roomkit.voice.realtime.commands import ToolSpec
 
@@ -38,31 +39,15 @@ class LiveStage(Stage, Protocol):
     def session(self) -> Mapping[str, Any]: ...
 
 
-class OpenAILiveDirector:
+class OpenAILiveDirector(LiveDirector[LiveStage]):
     """Lets an agent speak through ``session``."""
 
     def __init__(self, session: LiveStage, agents: LiveAgents, events: Mapping[str, Rules]) -> None:
-        self.session = session
+        super().__init__(session, agents)
         self._events = events
-        self._agent = agents.begin(self._on_told)
         self._speaking: Response | None = None
-        self._flush: Callable[[], None] = _nothing
         self._items: dict[str, str] = {}
         session.listener = self
-
-    @property
-    def id(self) -> str:
-        """The session's."""
-        return self.session.id
-
-    @property
-    def due_ms(self) -> float | None:
-        """Loop time at which `wake` has something to do."""
-        return self.session.due_ms
-
-    def attach(self, flush: Callable[[], None]) -> None:
-        """See `roomkit.testing.simulators.connection.Director`."""
-        self._flush = flush
 
     def receive(self, message: str | bytes, now_ms: float) -> Event:
         """See `roomkit.testing.simulators.connection.Director`."""
@@ -72,20 +57,6 @@ class OpenAILiveDirector:
         self.session.heard.clear()
         self._tend()
         return reading.event
-
-    def wake(self, now_ms: float) -> None:
-        """Do what has become due."""
-        self.session.wake(now_ms)
-        self._tend()
-
-    def take(self) -> list[Output]:
-        """What is to be sent now."""
-        return list(self.session.take())
-
-    def gone(self) -> None:
-        """The connection is over."""
-        self.session.is_over = True
-        self._agent.close()
 
     # --- the client, to the agent -----------------------------------------------------------------------------------
 
@@ -147,23 +118,10 @@ class OpenAILiveDirector:
             rate_hz = rate_of(response.audio_type)
             self._agent.ask(rate_hz, instructions=response.instructions, verbatim=response.verbatim)
 
-    def _on_told(self, told: Told) -> None:
-        if self.session.is_over:
+    def _speak(self, told: Words | Sound | WantsTool | Over) -> None:
+        answers, response = self.session.answers, self._speaking
+        if response is None:
             return
-        match told:
-            case Understood(item_id, text):
-                self._transcribe(item_id, text)
-            case Broken(why):
-                self.session.refuse(Refusal("server_error", f"There is no agent: {why}", type="server_error"))
-                self.session.close(1011, "there is no agent")
-            case _:
-                if self._speaking is not None:
-                    self._speak(self._speaking, told)
-                self._tend()
-        self._flush()
-
-    def _speak(self, response: Response, told: Told) -> None:
-        answers = self.session.answers
         match told:
             case Words(text):
                 answers.write(response, text)
@@ -182,15 +140,15 @@ class OpenAILiveDirector:
         if len(self._items) > MOST_ITEMS:
             del self._items[next(iter(self._items))]
 
-    def _transcribe(self, item_id: str, text: str | None) -> None:
+    def _transcribe(self, turn_id: str, text: str | None) -> None:
         if (model := self.session.transcriber) is not None:
-            for type_, fields in transcription(Transcribe(text or "", fails=text is None), model, item_id):
+            for type_, fields in transcription(Transcribe(text or "", fails=text is None), model, turn_id):
                 self.session.emit(type_, **fields)
+
+    def _give_up(self, why: str) -> None:
+        self.session.refuse(Refusal("server_error", why, type="server_error"))
+        self.session.close(1011, "there is no agent")
 
 
 def _tool(tool: Mapping[str, Any]) -> ToolSpec:
     return ToolSpec(tool["name"], tool.get("description", ""), tool.get("parameters", {}))
-
-
-def _nothing() -> None:
-    """Before the connection is there nobody can be told."""

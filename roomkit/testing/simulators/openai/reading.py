@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from roomkit.testing.simulators.openai.conversation import Event, Refused
-from roomkit.testing.simulators.openai.rules import Record, Refusal, check, unsupported
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
+from roomkit.testing.simulators.rules import Record, Refusal, check, unsupported
 
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
 """Of audio in one append; the vendor's limit."""

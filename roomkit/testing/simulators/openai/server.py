@@ -16,9 +16,9 @@ from roomkit.testing.simulators.live_agents import LiveAgents
 from roomkit.testing.simulators.openai.dialled import Dialled, manners
 from roomkit.testing.simulators.openai.director import OpenAIDirector
 from roomkit.testing.simulators.openai.live_director import OpenAILiveDirector
-from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
+from roomkit.testing.simulators.rules import Refusal
 from roomkit.testing.simulators.script import Script
 from roomkit.testing.simulators.server import SimulatedServer
 from roomkit.voice.pipeline.provider import CascadeProvider

@@ -20,9 +20,9 @@ from roomkit.testing.simulators.openai.conversation import Conversation, Event, 
 from roomkit.testing.simulators.openai.defaults import default_session, default_turn_detection
 from roomkit.testing.simulators.openai.ear import Ear, Listener, Started
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
-from roomkit.testing.simulators.openai.response import Call, Speech
-from roomkit.testing.simulators.openai.rules import Refusal
+from roomkit.testing.simulators.rules import Refusal
 from roomkit.testing.simulators.sound import loudness
+from roomkit.testing.simulators.speech import Call, Speech
 from roomkit.testing.simulators.steps import Turn
 
 COMMIT_MINIMUM_MS: Final = 100

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from roomkit.testing.simulators.openai.rules import (
+from roomkit.testing.simulators.rules import (
     Either,
     Flag,
     Many,

@@ -16,10 +16,10 @@ from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.openai.conversation import Event, Refused
 from roomkit.testing.simulators.openai.ear import Listener
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
-from roomkit.testing.simulators.openai.response import Call, Speech
-from roomkit.testing.simulators.openai.rules import Refusal
 from roomkit.testing.simulators.openai.session import Heard, OpenAISimulatorSession, Output
+from roomkit.testing.simulators.rules import Refusal
 from roomkit.testing.simulators.sound import PCM_RATE_HZ
+from roomkit.testing.simulators.speech import Call, Speech
 from roomkit.testing.simulators.xai.past import Past
 from roomkit.testing.simulators.xai.settings import Settings
 from roomkit.testing.simulators.xai.wording import Wording
@@ -27,7 +27,6 @@ from roomkit.voice.audio.resample import Resampler
 
 PING_MS: Final = 10_000
 LIMIT_REASON: Final = "The session reached its maximum duration."
-_WORD_MS: Final = 300
 _SERVER_ERROR: Final = Refusal(None, "Internal error.", type="server_error")
 """What the real server says of a reserved function name: no more than that."""
 
@@ -259,11 +258,10 @@ class XAISimulatorSession:
     def _speak_as_given(self, now_ms: float) -> None:
         words, is_interruptible = self._forced.popleft()
         self._is_deaf = not is_interruptible
-        tone_ms = _WORD_MS * max(1, len(words.split()))
         self.answers.create({"verbatim": words})
         if self.listener is not None or self.answers.thinking is None:
             return  # it takes the response over and says the words itself, or the account's rate was used up
-        self.answers.fill([Speech(words, None, tone_ms, realtime=self._is_deaf)], now_ms)
+        self.answers.fill([Speech(words, is_realtime=self._is_deaf)], now_ms)
 
 
 def _error_event(refusal: Refusal) -> Event:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from roomkit.testing.simulators.openai.rules import Flag, Many, Number, Record, Rule, Tagged, Text, choice, optional
+from roomkit.testing.simulators.rules import Flag, Many, Number, Record, Rule, Tagged, Text, choice, optional
 
 RATES_HZ: Final = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 

@@ -1,7 +1,8 @@
-"""Rules for JSON values, and the refusals of the OpenAI server when they are broken.
+"""Rules for JSON values, and what breaks them, in the OpenAI server's words.
 
 A small language of rules (`Text`, `Number`, `Choice`, `Record`, ...) and one function, `check`, that finds the first
-breach. Codes and wording follow the vendor's; the tables written in this language are `tables`.
+breach. Codes and wording are OpenAI's; others put them into their own words. The tables written in this language are
+the vendors' `tables`.
 """
 
 from __future__ import annotations
