@@ -29,7 +29,6 @@ from roomkit.voice.realtime.provider_events import (
     ResponseStarted,
     ResponseStatus,
     Transcript,
-    tuple_of,
 )
 
 QUIET_PINGS: Final = 2
@@ -37,17 +36,24 @@ QUIET_PINGS: Final = 2
 
 
 @dataclass(slots=True)
-class _Answer:
+class Answer:
+    """One answer.
+
+    Attributes:
+        size_bytes: Of its audio so far, as PCM16.
+        half: The half of a sample that its last chunk ended with.
+    """
+
     id: str
     words: WordClock = field(init=False)
     text: str = ""
     event_id: int = NO_ID
-    audio_ms: float = 0.0
+    size_bytes: int = 0
+    half: bytes = b""
     uncovered_chars: int = 0
     quiet_pings: int = 0
+    bytes_at_ping: int = 0
     is_open: bool = True
-    is_flowing: bool = False
-    """What comes next without a word is more of it, and wanted."""
     is_final: bool = False
     is_text_whole: bool = False
     is_cancelled: bool = False
@@ -65,6 +71,9 @@ class Answers:
         prefix: Starts every id: answers of two conversations of one call must not be taken for the same.
         text_only: No audio follows the words, so an answer is over with its text.
         ms_per_byte: Of the agent's audio as PCM16.
+        flowing: The answer of which comes what comes next without a word. A chunk of whole samples, without characters
+            and not taken back by an interruption, is the usual case and decides nothing: whoever has one may add its
+            size to this answer instead of calling `heard`.
         skips_opening: What the agent says first, unasked, was heard in an earlier conversation of the call: it is
             thrown away. The vendor cannot be told, unless the agent's first message is overridden anyway.
     """
@@ -75,9 +84,10 @@ class Answers:
         self.skips_opening = False
         self._opening: int | None = None
         self.ms_per_byte = 500.0 / 16_000
+        self.flowing: Answer | None = None
         self._count = 0
-        self._answer: _Answer | None = None
-        self._interrupted: _Answer | None = None
+        self._answer: Answer | None = None
+        self._interrupted: Answer | None = None
         self._interrupted_to = NO_ID
 
     @property
@@ -101,7 +111,7 @@ class Answers:
         answer.event_id = event_id if answer.event_id == NO_ID else answer.event_id
         answer.uncovered_chars += _weight(text)
         events.append(Transcript("assistant", text, is_final=False, item_id=answer.id, response_id=answer.id))
-        is_over = self.text_only or (answer.audio_ms > 0.0 and answer.uncovered_chars <= 0)
+        is_over = self.text_only or (answer.size_bytes and answer.uncovered_chars <= 0)
         return events + self._done() if is_over else events
 
     def part(self, text: str, kind: str, event_id: int) -> list[ProviderEvent]:
@@ -126,17 +136,8 @@ class Answers:
             events += self._done()
         return events
 
-    def more_of_it(self, pcm: bytes, event_id: int) -> Audio | None:
-        """A chunk without characters of the answer that is being heard: the usual case, and nothing to decide."""
-        answer = self._answer
-        if answer is None or not answer.is_flowing or event_id <= self._interrupted_to or not pcm:
-            return None
-        answer.quiet_pings = 0
-        answer.audio_ms += len(pcm) * self.ms_per_byte
-        return tuple_of(Audio, (pcm, answer.id, answer.id))
-
     def heard(self, pcm: bytes, event_id: int, chars: Timed) -> list[ProviderEvent]:
-        """A chunk of the agent's voice came."""
+        """A chunk of the agent's voice came (PCM16 LE mono; it may end inside a sample)."""
         if 0 <= event_id <= self._interrupted_to:
             return []  # the vendor's own rule: it was on its way when the caller interrupted
         if self._is_of_the_opening(event_id):
@@ -153,12 +154,16 @@ class Answers:
             answer.event_id = event_id
         if answer.is_cancelled:
             return events
-        events.append(Audio(pcm, answer.id, answer.id))
+        pcm = answer.half + pcm
+        whole_bytes = len(pcm) & ~1
+        pcm, answer.half = pcm[:whole_bytes], pcm[whole_bytes:]
+        if pcm:
+            events.append(Audio(pcm, answer.id, answer.id))
         if chars[0]:
-            events += answer.words.feed(chars, answer.audio_ms)
+            events += answer.words.feed(chars, answer.size_bytes * self.ms_per_byte)
             answer.uncovered_chars -= _weight(chars[0])
-        answer.audio_ms += len(pcm) * self.ms_per_byte
-        answer.is_flowing = not answer.is_before_turn
+        answer.size_bytes += whole_bytes
+        self.flowing = None if answer.is_before_turn or answer.half else answer
         if chars[0] and answer.is_text_whole and answer.uncovered_chars <= 0:
             events += self._done()
         return events
@@ -166,7 +171,7 @@ class Answers:
     def interrupted(self, event_id: int) -> list[ProviderEvent]:
         """The caller interrupted; audio up to ``event_id`` is not to be heard."""
         self._interrupted_to = max(self._interrupted_to, event_id)
-        answer, self._answer = self._answer, None
+        answer, self._answer, self.flowing = self._answer, None, None
         self._interrupted = answer
         if answer is None:
             return [Interrupted()]
@@ -197,6 +202,8 @@ class Answers:
         answer = self._answer
         if answer is None or not answer.is_open:
             return []
+        if answer.bytes_at_ping != answer.size_bytes:
+            answer.bytes_at_ping, answer.quiet_pings = answer.size_bytes, 0
         answer.quiet_pings += 1
         return self._done() if answer.quiet_pings >= QUIET_PINGS else []
 
@@ -204,7 +211,7 @@ class Answers:
         """What still comes of the open answer is not wanted. The vendor cannot be told, so it is thrown away here."""
         if self._answer is not None and self._answer.is_open:
             self._answer.is_cancelled = True
-            self._answer.is_flowing = False
+            self.flowing = None
 
     def _is_of_the_opening(self, event_id: int) -> bool:
         """Whether this is a piece of the opening, and that is not to be heard."""
@@ -215,10 +222,10 @@ class Answers:
         self.skips_opening = self._opening == event_id
         return self.skips_opening
 
-    def _next(self, event_id: int) -> tuple[_Answer, list[ProviderEvent]]:
+    def _next(self, event_id: int) -> tuple[Answer, list[ProviderEvent]]:
         events = self._done()
         self._count += 1
-        self._answer = answer = _Answer(f"{self.prefix}answer-{self._count}", event_id=event_id)
+        self._answer = answer = Answer(f"{self.prefix}answer-{self._count}", event_id=event_id)
         self._interrupted = None
         events.append(ResponseStarted(answer.id))
         return answer, events
@@ -227,7 +234,7 @@ class Answers:
         answer = self._answer
         if answer is None or not answer.is_open:
             return []
-        answer.is_open, answer.is_flowing, answer.quiet_pings = False, False, 0
+        answer.is_open, answer.quiet_pings, self.flowing = False, 0, None
         events: list[ProviderEvent] = [*answer.words.flush()]
         if answer.text and not answer.is_final:
             answer.is_final = True

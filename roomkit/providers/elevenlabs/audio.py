@@ -8,11 +8,12 @@ JSON sees nothing. Whatever looks different is ``None`` here and goes through JS
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from pydantic_core import from_json
 
-from roomkit.providers.elevenlabs.alignment import NO_CHARS, Timed, timed_chars
+from roomkit.providers.elevenlabs.alignment import Timed, timed_chars
 from roomkit.providers.shared.coding import decode_base64, encode_base64
 from roomkit.providers.shared.objects import Json, object_of, text_of
 
@@ -28,7 +29,7 @@ NO_ID: Final = -1
 
 
 Chunk = tuple[bytes, int, Timed]
-"""One ``audio`` event: audio in the format the agent is set to, the event's number, its characters."""
+"""One ``audio`` event: audio as PCM16 (as base64 has it: it may end inside a sample), number, characters."""
 
 
 def chunk_message(audio: bytes) -> str:
@@ -44,45 +45,50 @@ def id_of(body: Json) -> int:
     return value if type(value) is int and 0 <= value < 10**15 else NO_ID
 
 
-def chunk_of(body: Json) -> Chunk:
-    """The chunk in an ``audio_event`` that was parsed as JSON.
-
-    Raises:
-        ValueError: Its audio is no base64.
-    """
-    return decode_base64(text_of(body, "audio_base_64")), id_of(body), timed_chars(object_of(body, "alignment"))
-
-
 class AudioReader:
-    """Reads audio events, remembering the shape of the last one without an alignment."""
+    """Reads audio events, remembering the shape of the last one without an alignment.
 
-    def __init__(self) -> None:
+    Args:
+        decode: Makes PCM16 of the base64; raises `ValueError` on what is none.
+    """
+
+    def __init__(self, decode: Callable[[str], bytes] = decode_base64) -> None:
+        self._decode = decode
+        self._taken_back = NO_ID
+        self.forget()
+
+    def forget(self) -> None:
+        """Take the next chunk for the first one."""
         self._head = self._before = self._behind = "nothing read yet"
-        self._audio_from = self._tail_chars = 0
-        self._number_from = self._number_end = -1
-        self._number = ""
-        self._event_id = NO_ID
+        self._audio_at = self._number_at = slice(0)
+        self._lowest = ""
 
-    def read(self, message: str) -> Chunk | None:
-        """The chunk in ``message``; ``None``: it is something else, or of another shape."""
-        end = len(message) - self._tail_chars
+    def interrupted(self, event_id: int) -> None:
+        """Chunks up to this number are none of those that `more` reads."""
+        self._taken_back = max(self._taken_back, event_id)
+        self.forget()
+
+    def more(self, message: str) -> bytes | None:
+        """The audio of a chunk that is written as the last one was; ``None``: it is something else.
+
+        Its number was not taken back by an interruption; read it with `number_of` where it matters.
+        """
+        audio, number = message[self._audio_at], message[self._number_at]
+        if message != f"{self._head}{audio}{self._before}{number}{self._behind}":
+            return None
+        if not (number >= self._lowest and number.isascii() and number.isdigit()):  # equally long: compared as numbers
+            return None
         try:
-            if message.startswith(self._head) and message.startswith(self._before, end) and self._takes_number(message):
-                return decode_base64(message[self._audio_from : end]), self._event_id, NO_CHARS
-            return self._learn(message)
-        except ValueError:  # an escape in the audio, or JSON that only looked like it
+            return self._decode(audio)
+        except ValueError:  # an escape, which JSON knows to read
             return None
 
-    def _takes_number(self, message: str) -> bool:
-        """Whether what is behind the audio is as it was but for the number, which is remembered."""
-        number = message[self._number_from : self._number_end]
-        if number != self._number:
-            if not (number.isdecimal() and number.isascii() and number[0] != "0"):
-                return False
-            self._number, self._event_id = number, int(number)
-        return message.endswith(self._behind)
+    def number_of(self, message: str) -> int:
+        """The number of a chunk that `more` has read."""
+        return int(message[self._number_at])
 
-    def _learn(self, message: str) -> Chunk | None:
+    def read(self, message: str) -> Chunk | None:
+        """The chunk in ``message``, whose shape is new; ``None``: it is something else, or of no shape for this."""
         for key in _KEYS:
             if (key_at := message.find(key, 0, _MAX_HEAD_CHARS)) >= 0:
                 break
@@ -90,7 +96,21 @@ class AudioReader:
             return None
         begin = key_at + len(key)
         end = message.find('"', begin)
-        rest = from_json(message[:begin] + message[end:]) if end > begin else None
+        try:
+            return self._without_json(message, begin, end) if end > begin else None
+        except ValueError:  # an escape in the audio, or JSON that only looked like it
+            return None
+
+    def parsed(self, body: Json) -> Chunk:
+        """The chunk in an ``audio_event`` that JSON has read.
+
+        Raises:
+            ValueError: Its audio is no base64.
+        """
+        return self._decode(text_of(body, "audio_base_64")), id_of(body), timed_chars(object_of(body, "alignment"))
+
+    def _without_json(self, message: str, begin: int, end: int) -> Chunk | None:
+        rest = from_json(message[:begin] + message[end:])
         if not isinstance(rest, dict) or rest.get("type") != "audio":
             return None
         body = object_of(rest, "audio_event")
@@ -98,9 +118,14 @@ class AudioReader:
             return None
         event_id = id_of(body)
         usual = None if body.get("alignment") else _TAIL.fullmatch(message, end)
-        if usual is not None and usual["number"] == str(event_id):  # not one of two numbers
-            self._head, self._before, self._behind = message[:begin], usual["before"], usual["behind"]
-            self._audio_from, self._tail_chars = begin, len(message) - end
-            self._number_from, self._number_end = (at - len(message) for at in usual.span("number"))
-            self._number, self._event_id = usual["number"], event_id
-        return decode_base64(message[begin:end]), event_id, timed_chars(object_of(body, "alignment"))
+        if usual is not None and usual["number"] == str(event_id) and event_id > self._taken_back:
+            self._learn(message, begin, usual)
+        return self._decode(message[begin:end]), event_id, timed_chars(object_of(body, "alignment"))
+
+    def _learn(self, message: str, begin: int, usual: re.Match[str]) -> None:
+        size, (number_from, number_end) = len(message), usual.span("number")
+        self._head, self._before, self._behind = message[:begin], usual["before"], usual["behind"]
+        self._audio_at = slice(begin, usual.start() - size)
+        self._number_at = slice(number_from - size, number_end - size)
+        digits = number_end - number_from
+        self._lowest = str(max(self._taken_back + 1, 10 ** (digits - 1)))  # a zero in front is no JSON

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Final
 
 from roomkit.errors import ConfigError, WireError
 from roomkit.providers.elevenlabs import wording
+from roomkit.providers.elevenlabs.alignment import NO_CHARS
 from roomkit.providers.elevenlabs.answers import Answers
-from roomkit.providers.elevenlabs.audio import NO_ID, AudioReader, Chunk, chunk_message, chunk_of, id_of
+from roomkit.providers.elevenlabs.audio import NO_ID, AudioReader, Chunk, chunk_message, id_of
 from roomkit.providers.elevenlabs.caller import CallerTurns
 from roomkit.providers.elevenlabs.calls import OpenCalls
 from roomkit.providers.elevenlabs.faults import UNSUPPORTED_FORMAT, fault_of
@@ -41,7 +42,7 @@ from roomkit.voice.realtime.commands import (
     UpdateSession,
 )
 from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
-from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault, tuple_of
+from roomkit.voice.realtime.provider_events import Audio, LinkReady, ProviderFault, tuple_of
 from roomkit.voice.wires.port import WireMessage
 
 PAUSE_SILENCE_MS: Final = 1_000
@@ -57,8 +58,6 @@ class ElevenLabsDialect:
         self._calls = OpenCalls()
         self._chunks = AudioReader()
         self._input: Format = FORMATS[DEFAULT_NAME]
-        self._output: Format = FORMATS[DEFAULT_NAME]
-        self._odd_byte = b""
         self._is_open = False
 
     # --- what we say --------------------------------------------------------------------------------------------
@@ -114,34 +113,28 @@ class ElevenLabsDialect:
 
     def decode(self, message: WireMessage) -> Decoded:
         """See `Dialect.decode`."""
-        if isinstance(message, str) and (chunk := self._chunks.read(message)) is not None:
-            return self._heard(chunk)
+        if isinstance(message, str):
+            if pcm := self._chunks.more(message):
+                answer, size_bytes = self._answers.flowing, len(pcm)
+                if answer is None or size_bytes & 1:
+                    return self._heard((pcm, self._chunks.number_of(message), NO_CHARS))
+                answer.size_bytes += size_bytes
+                return tuple_of(Decoded, ((tuple_of(Audio, (pcm, answer.id, answer.id)),), ()))
+            if chunk := self._chunks.read(message):
+                return self._heard(chunk)
         event = parse(message)
         handler = self._HANDLERS.get(text_of(event, "type"))
         return NOTHING if handler is None else handler(self, event)
 
     def _heard(self, chunk: Chunk) -> Decoded:
         pcm, event_id, chars = chunk
-        if not self._output.is_pcm:
-            pcm = self._output.to_pcm(pcm)
-        elif self._odd_byte or len(pcm) & 1:
-            pcm = self._whole_samples(pcm)
-        if chars[0] or not (audio := self._answers.more_of_it(pcm, event_id)):
-            return meaning(*self._answers.heard(pcm, event_id, chars)) if pcm or chars[0] else NOTHING
-        return tuple_of(Decoded, ((audio,), ()))
+        return meaning(*self._answers.heard(pcm, event_id, chars)) if pcm or chars[0] else NOTHING
 
     def _audio(self, event: Json) -> Decoded:
         try:
-            return self._heard(chunk_of(object_of(event, "audio_event")))
+            return self._heard(self._chunks.parsed(object_of(event, "audio_event")))
         except ValueError as error:
             raise WireError("the audio of an event is not base64", code="not_base64") from error
-
-    def _whole_samples(self, audio: bytes) -> bytes:
-        if self._odd_byte:
-            audio, self._odd_byte = self._odd_byte + audio, b""
-        if len(audio) & 1:
-            audio, self._odd_byte = audio[:-1], audio[-1:]
-        return audio
 
     def _ping(self, event: Json) -> Decoded:
         event_id = id_of(object_of(event, "ping_event"))
@@ -157,11 +150,12 @@ class ElevenLabsDialect:
             words = f"the agent is set to an audio format we do not speak; known: {', '.join(FORMATS)}"
             return Decoded((ProviderFault(UNSUPPORTED_FORMAT, words, is_fatal=True),))
         self._is_open = True
-        self._input, self._output = (FORMATS[name] for name in names)
-        self._answers.ms_per_byte = 500.0 / self._output.rate_hz
+        self._input, output = (FORMATS[name] for name in names)
+        self._chunks = AudioReader(output.decode)
+        self._answers.ms_per_byte = 500.0 / output.rate_hz
         conversation_id = text_of(body, "conversation_id")
         self._answers.prefix = self._caller.prefix = f"{conversation_id}/" if conversation_id else ""
-        return Decoded((LinkReady(self._input.rate_hz, self._output.rate_hz, conversation_id or None),))
+        return Decoded((LinkReady(self._input.rate_hz, output.rate_hz, conversation_id or None),))
 
     def _agent_said(self, event: Json) -> Decoded:
         body = object_of(event, "agent_response_event")
@@ -176,8 +170,9 @@ class ElevenLabsDialect:
         return meaning(*self._answers.completed())
 
     def _interruption(self, event: Json) -> Decoded:
-        self._odd_byte = b""
-        return meaning(*self._answers.interrupted(id_of(object_of(event, "interruption_event"))))
+        event_id = id_of(object_of(event, "interruption_event"))
+        self._chunks.interrupted(event_id)
+        return meaning(*self._answers.interrupted(event_id))
 
     def _caller_said(self, event: Json) -> Decoded:
         text = text_of(object_of(event, "user_transcription_event"), "user_transcript").strip()
@@ -204,7 +199,8 @@ class ElevenLabsDialect:
         return Decoded((ProviderFault("guardrail_triggered", "a guardrail of the agent stopped its answer"),))
 
     def _error(self, event: Json) -> Decoded:
-        return Decoded((fault_of(object_of(event, "error_event"), is_open=self._is_open),))
+        error = object_of(event, "error_event") or event  # a workspace that is used up is told without the object
+        return Decoded((fault_of(error, is_open=self._is_open),))
 
     _HANDLERS: ClassVar[dict[str, Callable[[ElevenLabsDialect, Json], Decoded]]] = {
         "audio": _audio,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from roomkit.providers.shared.coding import decode_base64
 from roomkit.voice.audio.g711 import ulaw_from_pcm, ulaw_to_pcm
 
 RATES_HZ: Final = (16_000, 8_000, 22_050, 24_000, 44_100, 48_000)
@@ -21,23 +22,27 @@ def _as_it_is(audio: bytes) -> bytes:
     return audio
 
 
+def _decode_ulaw(coded: str) -> bytes:
+    return ulaw_to_pcm(decode_base64(coded))
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One audio format.
 
     Attributes:
-        to_pcm: The vendor's bytes as PCM16 LE mono.
+        decode: The vendor's base64 as PCM16 LE mono; raises `ValueError` on what is none.
         from_pcm: PCM16 LE mono as the vendor's bytes.
-        is_pcm: Both leave the bytes alone.
+        is_pcm: They are the same bytes.
     """
 
     rate_hz: int
-    to_pcm: Callable[[bytes], bytes] = _as_it_is
+    decode: Callable[[str], bytes] = decode_base64
     from_pcm: Callable[[bytes], bytes] = _as_it_is
     is_pcm: bool = True
 
 
 FORMATS: Final[dict[str, Format]] = {f"pcm_{rate_hz}": Format(rate_hz) for rate_hz in RATES_HZ} | {
-    "ulaw_8000": Format(8_000, ulaw_to_pcm, ulaw_from_pcm, is_pcm=False)
+    "ulaw_8000": Format(8_000, _decode_ulaw, ulaw_from_pcm, is_pcm=False)
 }
 """By the vendor's name."""

@@ -234,6 +234,24 @@ def test_a_sample_cut_in_two_is_put_together(conversation: Conversation) -> None
     assert pcm == [b"\1\2", b"\3\4\5\6"]
 
 
+def test_half_a_sample_goes_before_a_chunk_of_whole_ones_and_away_with_its_answer(conversation: Conversation) -> None:
+    def pcm(audio: str, event_id: int) -> list[bytes]:
+        events = conversation.got("audio", "audio_event", audio_base_64=audio, event_id=event_id)
+        return [event.pcm for event in events if isinstance(event, Audio)]
+
+    came = [pcm("AQI=", 1), pcm("AwQ=", 1), pcm("BQYH", 1), pcm("CAk=", 1)]
+    conversation.interrupts(1)
+
+    assert came == [[b"\1\2"], [b"\3\4"], [b"\5\6"], [b"\7\10"]]
+    assert pcm("CwwN", 2) == [b"\13\14"]
+
+
+def test_pings_between_chunks_are_counted_anew_after_each(conversation: Conversation) -> None:
+    heard = [conversation.audio(3) + conversation.pings(1) for _ in range(5)]
+
+    assert names([event for events in heard for event in events]) == ["ResponseStarted", *["Audio"] * 5]
+
+
 def test_text_in_parts_grows_and_its_whole_ends_it(conversation: Conversation) -> None:
     def part(text: str, kind: str) -> list[str]:
         events = conversation.got("agent_chat_response_part", "text_response_part", text=text, type=kind, event_id=2)

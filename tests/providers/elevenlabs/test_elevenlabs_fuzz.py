@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomkit.errors import WireError
-from roomkit.providers.elevenlabs.audio import AudioReader, chunk_of
+from roomkit.providers.elevenlabs.alignment import NO_CHARS
+from roomkit.providers.elevenlabs.audio import AudioReader, Chunk
 from roomkit.providers.elevenlabs.dialect import ElevenLabsDialect
 from roomkit.voice.realtime.commands import CancelResponse, InputPaused, LinkConfig, SendAudio, ToolResult
 from roomkit.voice.realtime.dialect import Decoded
@@ -102,24 +103,57 @@ def test_the_short_cut_past_json_reads_what_json_would_read() -> None:
     read_count = 0
 
     for message in mutations([*texts, *compact], 10_000, 3):
-        if not isinstance(message, str) or (chunk := reader.read(message)) is None:
+        if not isinstance(message, str) or (chunk := read(reader, message)) is None:
             continue
         read_count += 1
-        assert chunk == chunk_of(json.loads(message)["audio_event"])
+        assert chunk == reader.parsed(json.loads(message)["audio_event"])
 
     assert read_count > 1_000
 
 
-@pytest.mark.parametrize("number", ["12", "007", "٣", "1_0", "-3", "+4", "", "0", "5.0", "1e3", '"6"', "9,"])
+@pytest.mark.parametrize(
+    "number", ["12", "41", "42", "007", "07", "٣٣", "1_0", "-3", "+4", "", "0", "5.0", '"6"', "9,"]
+)
 def test_a_number_is_read_as_json_reads_it_or_not_at_all(number: str) -> None:
     shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s}}'
     reader = AudioReader()
     assert reader.read(shape % "41") == (b"\0\0\0", 41, ("", ()))
 
-    chunk = reader.read(shape % number)
+    chunk = read(reader, shape % number)
 
     try:
-        expected = chunk_of(json.loads(shape % number)["audio_event"])
+        expected = reader.parsed(json.loads(shape % number)["audio_event"])
     except ValueError:
         expected = None
     assert chunk == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "is_more"), [("41", False), ("42", True), ("40", False), ("99", True), ("100", False), ("9", False)]
+)
+def test_more_of_an_answer_is_what_no_interruption_took_back_and_is_written_alike(number: str, is_more: bool) -> None:
+    shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s}}'
+    reader = AudioReader()
+    reader.read(shape % "40")
+    reader.interrupted(41)
+    reader.interrupted(7)
+    assert reader.more(shape % "42") is None  # what was learned before is not trusted
+    reader.read(shape % "42")
+
+    assert (reader.more(shape % number) is not None) is is_more
+
+
+def test_a_chunk_that_was_taken_back_teaches_the_reader_nothing() -> None:
+    shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s}}'
+    reader = AudioReader()
+    reader.interrupted(1_000)
+
+    reader.read(shape % "999")
+
+    assert reader.more(shape % "999") is None
+
+
+def read(reader: AudioReader, message: str) -> Chunk | None:
+    """As the dialect does."""
+    pcm = reader.more(message)
+    return reader.read(message) if pcm is None else (pcm, reader.number_of(message), NO_CHARS)
