@@ -219,7 +219,7 @@ async def test_no_money_at_the_start_is_refused_for_good() -> None:
     with pytest.raises(ProviderRefusedError) as refused:
         await OpenAIRealtimeProvider("sk-test", dial=simulator.dial).open_link(CONFIG, Sink())
 
-    assert refused.value.code == "insufficient_quota"
+    assert refused.value.code == "quota_exceeded"
 
 
 @pytest.mark.virtual_time

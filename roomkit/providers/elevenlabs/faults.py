@@ -12,7 +12,7 @@ from roomkit.providers.elevenlabs.config import API_KEY_VARIABLE
 from roomkit.providers.shared.keys import check_key
 from roomkit.providers.shared.objects import Json, identifier, text_of
 from roomkit.voice.realtime.provider_events import ProviderFault
-from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
+from roomkit.voice.realtime.reconnect import QUOTA_EXCEEDED, RATE_LIMITED, REFUSING_CLOSES, CloseMap
 
 _CHECK_KEY: Final = f"{check_key(API_KEY_VARIABLE)}; residency regions have own keys"
 _CHECK_AGENT: Final = "no such agent: check agent_id, and base_url where the agent lives in another region"
@@ -26,9 +26,12 @@ ELEVENLABS_CLOSES: Final = CloseMap(
     },
     goodbye_closes=frozenset({1000}),
     status_hints={401: _CHECK_KEY, 403: _CHECK_KEY, 404: _CHECK_AGENT, 422: _CHECK_AGENT},
+    rate_reasons=("rate limit", "too many requests"),
+    quota_reasons=("quota",),
 )
 """1000 is the agent hanging up (its ``end_call`` tool, its duration limit): dialling again would be a new call that
-nobody asked for. 3000 is a branch of the agent that does not exist (elevenlabs/packages#626)."""
+nobody asked for. 3000 is a branch of the agent that does not exist (elevenlabs/packages#626). A workspace that is used
+up is hung up on in mid-call with 1002 and "exceeds your quota limit" (elevenlabs/packages#911)."""
 
 _ENABLE_OVERRIDE: Final = "enable this override in the agent's security settings, or leave the setting out"
 _SET_VARIABLE: Final = "the agent's prompt needs a variable: pass it in provider_config['dynamic_variables']"
@@ -45,6 +48,11 @@ _OURS: Final = frozenset({"invalid_message", "value_error", "missing_fields", *F
 
 _RETRYABLE_CODES: Final = frozenset({1011, 1012, 1013})
 
+_OVER_LIMIT: Final = {
+    RATE_LIMITED: "the account is over its rate limit",
+    QUOTA_EXCEEDED: "the account's quota is used up: check its credits",
+}
+
 UNSUPPORTED_FORMAT: Final = "unsupported_audio_format"
 
 
@@ -55,6 +63,8 @@ def fault_of(error: Json, *, is_open: bool) -> ProviderFault:
         error: ``{code, error_type?, message?, …}``, any of it missing or wrong.
         is_open: The conversation has begun; before that, every error refuses it.
     """
+    if (limit := ELEVENLABS_CLOSES.limit_of(text_of(error, "message"))) is not None:
+        return ProviderFault(limit, _OVER_LIMIT[limit], is_fatal=True, retryable=limit == RATE_LIMITED)
     kind = text_of(error, "error_type")
     name = identifier(error, "error_type")
     code = error.get("code")

@@ -27,8 +27,11 @@ GEMINI_CLOSES: Final = CloseMap(
         429: "too many sessions, or the quota is used up",
     },
     passing_closes=frozenset({1008}),
+    rate_reasons=("quota", "resource_exhausted", "resource has been exhausted", "rate limit", "too many requests"),
 )
-"""1007 is never worth the same dial again: a replay that overfills the context would overfill it for ever."""
+"""1007 is never worth the same dial again: a replay that overfills the context would overfill it for ever. A quota is
+a rate here, of requests or tokens in a minute or a day; it comes as 1011 with these words
+(deprecated-generative-ai-js#487)."""
 
 HANDLE_CODES: Final = frozenset(GEMINI_CLOSES.refusing_closes[code] for code in (1007, 1008))
 """What a refusal is called that may be about the handle."""

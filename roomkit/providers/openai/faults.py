@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from roomkit.providers.openai.config import API_KEY_VARIABLE
+from roomkit.providers.openai.rate_limits import QUOTA_CODES, RATE_LIMIT_CODES
 from roomkit.providers.shared.keys import check_key
 from roomkit.providers.shared.objects import Json, identifier, text_of
 from roomkit.voice.realtime.provider_events import ProviderFault
-from roomkit.voice.realtime.reconnect import REFUSING_CLOSES, CloseMap
+from roomkit.voice.realtime.reconnect import QUOTA_EXCEEDED, RATE_LIMITED, REFUSING_CLOSES, CloseMap
 
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 SESSION_REFUSED: Final = "session_refused"
@@ -45,9 +46,7 @@ FATAL_CODES: Final[Mapping[str, str]] = {
     "session_expired": "the session reached the vendor's 60 minutes",
 }
 _FATAL_BUT_RETRYABLE: Final = frozenset({"session_expired"})
-_TRANSIENT_CODES: Final = frozenset(
-    {"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error", "service_unavailable"}
-)
+_TRANSIENT_CODES: Final = frozenset({"server_error", "service_unavailable"})
 _BENIGN_CODES: Final = frozenset({"response_cancel_not_active"})
 
 
@@ -67,10 +66,12 @@ def fault_of(error: Json, *, refuses_session: bool = False) -> ProviderFault:
     shown = code or kind or "unknown_error"
     fatal = next((name for name in (code, kind) if name in FATAL_CODES), "")
     if fatal:
-        return ProviderFault(
-            fatal, f"{fatal}: {FATAL_CODES[fatal]}", is_fatal=True, retryable=fatal in _FATAL_BUT_RETRYABLE
-        )
+        name = QUOTA_EXCEEDED if fatal in QUOTA_CODES else fatal
+        hint = f"{fatal}: {FATAL_CODES[fatal]}"
+        return ProviderFault(name, hint, is_fatal=True, retryable=fatal in _FATAL_BUT_RETRYABLE)
     words = f"{shown} at {param}" if param else shown
+    if {code, kind} & RATE_LIMIT_CODES:
+        return ProviderFault(RATE_LIMITED, words, is_fatal=refuses_session, retryable=True)
     if refuses_session:
         return ProviderFault(
             code or SESSION_REFUSED, f"the session's configuration was refused: {words}", is_fatal=True

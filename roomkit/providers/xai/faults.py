@@ -13,7 +13,7 @@ from roomkit.providers.shared.keys import check_key
 from roomkit.providers.shared.objects import Json, identifier, object_of, text_of
 from roomkit.providers.xai.config import API_KEY_VARIABLE
 from roomkit.voice.realtime.provider_events import ProviderFault
-from roomkit.voice.realtime.reconnect import CloseMap
+from roomkit.voice.realtime.reconnect import RATE_LIMITED, CloseMap
 
 _CHECK_KEY: Final = check_key(API_KEY_VARIABLE)
 
@@ -27,7 +27,8 @@ XAI_CLOSES: Final = CloseMap(
 )
 """No close codes of its own are known (2026-11): RFC 6455's meanings hold, and any other is worth a new link."""
 
-_PASSING: Final = ("rate_limit", "server_error", "unavailable", "overloaded", "timeout")
+_RATE_LIMIT: Final = "rate_limit"
+_PASSING: Final = ("server_error", "unavailable", "overloaded", "timeout")
 
 
 def error_of(event: Json) -> Json:
@@ -50,6 +51,8 @@ def fault_of(error: Json, *, refuses_session: bool = False) -> ProviderFault:
     kind, code, param = (identifier(error, key) for key in ("type", "code", "param"))
     shown = code or kind or "unknown_error"
     words = f"{shown} at {param}" if param else shown
+    if _RATE_LIMIT in f"{code} {kind}":
+        return ProviderFault(RATE_LIMITED, words, is_fatal=refuses_session, retryable=True)
     is_passing = any(word in f"{code} {kind}" for word in _PASSING)
     if refuses_session:
         reason = f"the session's configuration was refused: {words}"

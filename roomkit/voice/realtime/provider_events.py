@@ -114,7 +114,8 @@ class ResponseDone:
             ``input_image_tokens``, ``cached_text_tokens``, ``cached_audio_tokens`` (parts of the input),
             ``output_text_tokens``, ``output_audio_tokens``, ``output_reasoning_tokens``, ``total_tokens``,
             ``billable_s``; empty where the vendor says nothing. Counts no name fits are left out.
-        retry_after_ms: It failed by a rate limit, and may be asked for again after this.
+        retry_after_ms: It failed by a limit of the account, and may be asked for again after this; infinite: never, for
+            the account is used up.
     """
 
     response_id: str
@@ -153,6 +154,7 @@ class ProviderFault:
     """The vendor reported an error; the link stays up unless ``is_fatal``.
 
     Attributes:
+        code: The vendor's; of a rate limit `reconnect.RATE_LIMITED`, as no two vendors call it the same.
         is_fatal: The link is of no use any more; the wire engine closes it.
         retryable: Whether a new link may work (a rate limit: yes; a bad key: no).
     """
@@ -199,12 +201,14 @@ class LinkLost:
         code: The vendor's or RFC 6455's code as text.
         retryable: Whether dialling again may help.
         is_goodbye: The agent ended the conversation, as it may: nothing went wrong.
+        retry_after_ms: How long the vendor wants to be left alone, if it said so.
     """
 
     code: str
     reason: str
     retryable: bool
     is_goodbye: bool = False
+    retry_after_ms: float | None = None
 
 
 ProviderEvent = (

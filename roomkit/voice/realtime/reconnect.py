@@ -25,6 +25,12 @@ REFUSING_CLOSES: Final[Mapping[int, str]] = {
 }
 """RFC 6455 §7.4.1 codes that blame what we sent; sending it again changes nothing."""
 
+RATE_LIMITED: Final = "rate_limited"
+"""`Failure.code` and `ProviderFault.code` of an account over its rate, whatever its vendor calls that: it passes."""
+
+QUOTA_EXCEEDED: Final = "quota_exceeded"
+"""`Failure.code` of an account that has used up what it may use: asking again changes nothing."""
+
 _SECRET: Final = re.compile(r"\b(?:(?:sk|ek|rk|xai|xi)[-_]|AIza|Bearer\s+)[\w*.+/=-]{4,}")
 _MAX_REASON_CHARS: Final = 200
 
@@ -66,6 +72,9 @@ class CloseMap:
         status_hints: What the developer should look at, by HTTP status.
         passing_closes: Those of ``refusing_closes`` that blame a set-up only: after it, they have been seen to pass.
         goodbye_closes: Those of ``refusing_closes`` by which the agent hangs up, once the session was set up.
+        rate_reasons: Words of a close's reason, in lower case, by which the vendor hangs up over the account's rate;
+            they say more than the code.
+        quota_reasons: Those by which it hangs up because the account is used up.
     """
 
     refusing_closes: Mapping[int, str] = field(default_factory=lambda: REFUSING_CLOSES)
@@ -73,6 +82,8 @@ class CloseMap:
     status_hints: Mapping[int, str] = field(default_factory=dict)
     passing_closes: frozenset[int] = frozenset()
     goodbye_closes: frozenset[int] = frozenset()
+    rate_reasons: tuple[str, ...] = ()
+    quota_reasons: tuple[str, ...] = ()
 
     def of_close(self, closed: WireClosed, *, was_up: bool = False) -> Failure:
         """What a close of an accepted socket means.
@@ -81,12 +92,21 @@ class CloseMap:
             closed: How it was closed.
             was_up: The session had been set up on it.
         """
-        code = self.refusing_closes.get(closed.code)
         said = f": {redacted(closed.reason)}" if closed.reason else ""
+        if (limit := self.limit_of(closed.reason)) is not None:
+            return Failure(limit, f"the vendor hung up ({closed.code}){said}", limit == RATE_LIMITED)
+        code = self.refusing_closes.get(closed.code)
         retryable = code is None or (was_up and closed.code in self.passing_closes)
         is_goodbye = was_up and closed.code in self.goodbye_closes
         why = f"the connection was closed ({closed.code}){said}"
         return Failure(code or str(closed.code), why, retryable, is_goodbye)
+
+    def limit_of(self, words: str) -> str | None:
+        """Which of an account's limits the vendor's words are about: `RATE_LIMITED`, `QUOTA_EXCEEDED` or ``None``."""
+        said = words.lower()
+        if any(each in said for each in self.quota_reasons):
+            return QUOTA_EXCEEDED
+        return RATE_LIMITED if any(each in said for each in self.rate_reasons) else None
 
     def of_refusal(self, refused: WireRefused) -> Failure:
         """What an upgrade that failed means; status 0 is a network that did not answer."""

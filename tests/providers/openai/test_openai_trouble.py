@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import random
 import typing
 from pathlib import Path
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from roomkit.errors import WireError
 from roomkit.providers.openai.dialect import OpenAIDialect
-from roomkit.voice.realtime.commands import InjectText, LinkConfig
+from roomkit.voice.realtime.commands import AskForResponse, InjectText, LinkConfig
 from roomkit.voice.realtime.dialect import Decoded
-from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault
+from roomkit.voice.realtime.provider_events import LinkReady, ProviderFault, ResponseDone
 from roomkit.voice.wires.port import WireMessage
 
 
@@ -41,13 +42,45 @@ def done(dialect: OpenAIDialect, response_id: str, status: str = "completed", **
 
 @pytest.mark.parametrize("field", ["code", "type"])
 @pytest.mark.parametrize(
-    ("code", "retryable"), [("invalid_api_key", False), ("insufficient_quota", False), ("session_expired", True)]
+    ("code", "retryable"), [("invalid_api_key", False), ("account_deactivated", False), ("session_expired", True)]
 )
 def test_fatal_errors_are_known_by_code_or_by_type(field: str, code: str, retryable: bool) -> None:
     (fault,) = hear(opened(), "error", error={field: code}).events
 
     assert isinstance(fault, ProviderFault)
     assert (fault.code, fault.is_fatal, fault.retryable) == (code, True, retryable)
+
+
+@pytest.mark.parametrize("field", ["code", "type"])
+@pytest.mark.parametrize(
+    ("name", "code", "is_fatal"),
+    [
+        ("rate_limit_exceeded", "rate_limited", False),
+        ("inference_rate_limit_exceeded", "rate_limited", False),
+        ("insufficient_quota", "quota_exceeded", True),
+        ("billing_hard_limit_reached", "quota_exceeded", True),
+    ],
+)
+def test_the_limits_of_an_account_have_our_names_and_the_vendors_in_the_message(
+    field: str, name: str, code: str, is_fatal: bool
+) -> None:
+    (fault,) = hear(opened(), "error", error={field: name}).events
+
+    assert isinstance(fault, ProviderFault)
+    assert (fault.code, fault.is_fatal, fault.retryable) == (code, is_fatal, not is_fatal)
+    assert name in fault.message
+
+
+@pytest.mark.parametrize(
+    ("name", "retry_after_ms"), [("rate_limit_exceeded", 2_000.0), ("insufficient_quota", math.inf), ("other", None)]
+)
+def test_a_request_refused_for_a_limit_is_an_answer_that_failed(name: str, retry_after_ms: float | None) -> None:
+    dialect = opened()
+    dialect.encode(AskForResponse())
+
+    failed = [each for each in hear(dialect, "error", error={"code": name}).events if isinstance(each, ResponseDone)]
+
+    assert [each.retry_after_ms for each in failed] == ([] if retry_after_ms is None else [retry_after_ms])
 
 
 @pytest.mark.parametrize("error", [{"code": "response_cancel_not_active"}, {"message": "Cancellation failed: none"}])

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomkit.errors import ConfigError, ProviderLostError, ProviderRefusedError
-from roomkit.voice.realtime.reconnect import CloseMap, Failure, ReconnectPolicy, is_retryable, redacted
+from roomkit.voice.realtime.reconnect import (
+    QUOTA_EXCEEDED,
+    RATE_LIMITED,
+    CloseMap,
+    Failure,
+    ReconnectPolicy,
+    is_retryable,
+    redacted,
+)
 from roomkit.voice.wires.port import WireClosed, WireRefused
 
 UNIT = st.floats(0, 1, exclude_max=True)
@@ -132,3 +140,32 @@ def test_what_looks_like_a_key_is_cut_out_of_a_peers_words(key: str) -> None:
 def test_ordinary_words_are_kept_and_long_ones_cut() -> None:
     assert redacted("Your session hit the maximum duration of 60 minutes.").endswith("60 minutes.")
     assert len(redacted("word " * 1000)) <= 200
+
+
+LIMITS = CloseMap(
+    refusing_closes={1000: "over", 1002: "protocol"},
+    goodbye_closes=frozenset({1000}),
+    rate_reasons=("rate limit", "resource_exhausted"),
+    quota_reasons=("quota",),
+)
+
+
+@pytest.mark.parametrize("code", [1000, 1002, 1006, 1011, 4000])
+@pytest.mark.parametrize("reason", ["Rate limit reached", "status: RESOURCE_EXHAUSTED."])
+def test_a_vendor_that_hangs_up_over_the_rate_may_be_dialled_again_whatever_its_code(code: int, reason: str) -> None:
+    failure = LIMITS.of_close(WireClosed(code, reason), was_up=True)
+
+    assert (failure.code, failure.retryable, failure.is_goodbye) == (RATE_LIMITED, True, False)
+    assert reason in failure.reason
+
+
+def test_an_account_that_is_used_up_is_not_dialled_again() -> None:
+    failure = LIMITS.of_close(WireClosed(1011, "This request exceeds your quota limit."), was_up=True)
+
+    assert (failure.code, failure.retryable) == (QUOTA_EXCEEDED, False)
+
+
+@pytest.mark.parametrize("reason", ["", "Internal error", "the quo", "rate-limiting step"])
+def test_other_words_leave_a_close_its_code(reason: str) -> None:
+    assert LIMITS.of_close(WireClosed(1002, reason)).code == "protocol"
+    assert CloseMap().of_close(WireClosed(1011, "Rate limit reached")).code == "1011"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 
 import pytest
 
@@ -26,7 +28,10 @@ class Asked:
 
     def __init__(self, *, begun: tuple[str, ...] = ()) -> None:
         self.commands: list[Command] = []
-        self.second = SecondAsk(self.commands.append, lambda response_id: response_id in begun)
+        self.has_other = False
+        self.second = SecondAsk(
+            self.commands.append, lambda response_id: response_id in begun, has_other=lambda: self.has_other
+        )
 
 
 @pytest.mark.parametrize("command", [AskForResponse("Be kind."), AskForResponse(), Speak("Welcome.")])
@@ -100,4 +105,16 @@ async def test_a_call_that_ends_leaves_no_timer() -> None:
     asked.second.stop()
     await asyncio.sleep(10)
 
+    assert asked.commands == []
+
+
+@pytest.mark.parametrize("wait_ms", [3_000.0, MAX_WAIT_MS + 1, math.inf])
+async def test_where_somebody_else_can_give_it_at_once_nobody_waits(wait_ms: float) -> None:
+    asked = Asked()
+    asked.has_other = True
+    asked.second.sent(Speak("Welcome."))
+
+    assert asked.second.note(replace(LIMITED, retry_after_ms=wait_ms)) == Speak("Welcome.")
+    assert not asked.second.is_waiting
+    await asyncio.sleep(60)
     assert asked.commands == []

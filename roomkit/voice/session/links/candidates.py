@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from roomkit.errors import ConfigError
 from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.settings import SessionSettings
+
+USUAL_LIMIT_MS: Final = 60_000.0
+"""Where a vendor hangs up over its rate and does not say for how long: they all count by the minute."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,12 +110,17 @@ class Roster:
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self._candidates = list(candidates)
         self._refused: set[Candidate] = set()
+        self._limited_until_ms: dict[Candidate, float] = {}
         self.current = self._candidates[0]
 
     @property
     def has_another(self) -> bool:
         """Whether somebody else could serve."""
         return any(each is not self.current and each not in self._refused for each in self._candidates)
+
+    def has_free(self, now_ms: float) -> bool:
+        """Whether somebody else could serve who is neither over a limit nor known to be in trouble."""
+        return any(each is not self.current and self._is_free(each, now_ms) for each in self._candidates)
 
     @property
     def is_exhausted(self) -> bool:
@@ -123,6 +131,16 @@ class Roster:
         """It said no: this session does not ask it again."""
         self._refused.add(candidate)
 
+    def limit(self, now_ms: float, retry_after_ms: float | None) -> None:
+        """The current one is over its account's rate: so long, this session dials it only where nobody else is left.
+
+        Args:
+            now_ms: The time.
+            retry_after_ms: As the vendor says; ``None``: it does not.
+        """
+        wait_ms = USUAL_LIMIT_MS if retry_after_ms is None else retry_after_ms
+        self._limited_until_ms[self.current] = now_ms + wait_ms
+
     def put_first(self, candidate: Candidate) -> None:
         """Somebody takes over: the others follow in their order, the provider's older entry is gone."""
         others = [each for each in self._candidates if each.provider is not candidate.provider]
@@ -132,7 +150,7 @@ class Roster:
     def order(self, now_ms: float, *, is_current_last: bool = False) -> list[Candidate]:
         """Who is to be tried now: the current one, then those after it in a ring; none twice.
 
-        Whoever's breaker is open is left out, unless that would leave nobody.
+        Whoever's breaker is open, or who is over a limit, is left out, unless that would leave nobody.
 
         Args:
             now_ms: For the breakers.
@@ -143,5 +161,11 @@ class Roster:
         if is_current_last:
             ring = [*ring[1:], ring[0]]
         able = [each for each in ring if each not in self._refused]
-        admitted = [each for each in able if each.provider.breaker.admits(now_ms)]
+        free = [each for each in able if self._is_free(each, now_ms)]
+        admitted = free or [each for each in able if each.provider.breaker.admits(now_ms)]
         return admitted or [each for each in able if not each.provider.breaker.policy.fails_fast]
+
+    def _is_free(self, candidate: Candidate, now_ms: float) -> bool:
+        if candidate in self._refused or now_ms < self._limited_until_ms.get(candidate, now_ms):
+            return False
+        return candidate.provider.breaker.admits(now_ms)

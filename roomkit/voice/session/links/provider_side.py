@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from roomkit.errors import ConfigError, ProviderError, RoomKitError
@@ -17,7 +18,7 @@ from roomkit.voice.realtime.breaker import STABLE_MS
 from roomkit.voice.realtime.commands import Command, LinkConfig, Speak
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.realtime.provider_events import LinkLost
-from roomkit.voice.realtime.reconnect import ReconnectPolicy
+from roomkit.voice.realtime.reconnect import QUOTA_EXCEEDED, RATE_LIMITED, ReconnectPolicy
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
 from roomkit.voice.session.links import rollover
@@ -79,6 +80,7 @@ class ProviderSide:
             self._between,
             self._resumption,
             on_stall=self._stalled,
+            on_limit=self._limited,
             on_going_away=self._going_away,
         )
         self._dialling = Dialling(
@@ -180,7 +182,9 @@ class ProviderSide:
             self._resumption.forget(self.provider)
         elif not lost.retryable:
             self._roster.refuse(self._roster.current)
-        is_bad = lost.code == "stalled" or not lost.retryable
+        elif lost.code == RATE_LIMITED:
+            self._roster.limit(self._context.clock.now_ms(), lost.retry_after_ms)
+        is_bad = lost.code in ("stalled", RATE_LIMITED) or not lost.retryable
         if is_bad or was_up_ms < STABLE_MS:
             self.provider.breaker.failed(self._context.clock.now_ms())
         if self._standby is not None:
@@ -211,6 +215,16 @@ class ProviderSide:
         if self._serving.link is not None:
             self.lost(LinkLost("stalled", f"{self.provider.name} said nothing while an answer was owed", True))
 
+    def _limited(self, retry_after_ms: float) -> None:
+        """An answer failed by a limit of the vendor's account: if somebody else can give it, nobody waits for this."""
+        name = self.provider.name
+        if self._serving.link is None or not self._roster.has_free(self._context.clock.now_ms()):
+            return
+        if math.isinf(retry_after_ms):
+            self.lost(LinkLost(QUOTA_EXCEEDED, f"the account at {name} is used up", False))
+        else:
+            self.lost(LinkLost(RATE_LIMITED, f"{name} is over its rate limit", True, retry_after_ms=retry_after_ms))
+
     async def _recover(self, lost: LinkLost, was_up_ms: float, *, is_current_last: bool) -> None:
         served = self._roster.current
         try:
@@ -220,7 +234,7 @@ class ProviderSide:
                 await self._return()
             return
         self._serve(opened)
-        if opened.candidate is not served:
+        if opened.candidate is not served or lost.code == RATE_LIMITED:
             self._context.warn(lost.code, f"{lost.reason}; the call goes on with {opened.candidate.name}")
 
     async def _return(self) -> None:

@@ -1,7 +1,8 @@
-"""One more try for an answer the vendor's rate limit failed, when the vendor says that it may be asked again.
+"""One more try for an answer a limit of the vendor's account failed: by somebody else at once, or later by the same.
 
 Not in here: telling anybody (`SessionEvents` reports the fault), other links (what is owed goes with the conversation).
-Invariants: one answer is asked for again once; whatever else begins an answer, or the caller says, is instead of it.
+Invariants: a vendor is asked for one answer twice at most; whatever else begins an answer, or the caller says, is
+instead of it.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ class SecondAsk:
     Args:
         ask: Sends what asks for the answer once more.
         is_begun: Whether something of an answer came: that one is not begun again.
+        has_other: Whether another vendor could give it now: then nobody waits for this one.
     """
 
-    def __init__(self, ask: Callable[[Command], None], is_begun: Callable[[str], bool]) -> None:
+    def __init__(
+        self, ask: Callable[[Command], None], is_begun: Callable[[str], bool], has_other: Callable[[], bool]
+    ) -> None:
         self._ask = ask
         self._is_begun = is_begun
+        self._has_other = has_other
         self._timer: asyncio.TimerHandle | None = None
         self._asked_with: Command = AskForResponse()
         self._is_second = False
@@ -76,10 +81,12 @@ class SecondAsk:
         self._asked_with, self._is_second = AskForResponse(), False
 
     def _failed(self, wait_ms: float) -> Command | None:
+        self.stop()
+        if self._has_other():
+            return self._asked_with
         if self._is_second or wait_ms > MAX_WAIT_MS:
             self._new_turn()
             return None
-        self.stop()
         self._timer = asyncio.get_running_loop().call_later(wait_ms / 1000.0, self._wake)
         return self._asked_with
 

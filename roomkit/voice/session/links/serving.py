@@ -50,6 +50,8 @@ class Serving:
         between: Told what the link says, to know the turns.
         resumption: Keeps the handles the link gives out.
         on_stall: The link says nothing although it owes an answer.
+        on_limit: An answer failed by a limit of the vendor's account, that may be asked for again after so many
+            milliseconds.
         on_going_away: The vendor will end the link in so many milliseconds.
     """
 
@@ -62,9 +64,11 @@ class Serving:
         resumption: Resumption,
         *,
         on_stall: Callable[[], None],
+        on_limit: Callable[[float], None],
         on_going_away: Callable[[float], None],
     ) -> None:
         self._context = context
+        self._on_limit = on_limit
         self._roster = roster
         self._events = events
         self._hear = events.media.output.feed
@@ -75,7 +79,9 @@ class Serving:
         self._slot = ProviderSlot()
         self._unsent = Unsent()
         self._second = SecondAsk(
-            self._ask_again, is_begun=lambda response_id: response_id in events.media.output.ledger.response_ids()
+            self._ask_again,
+            is_begun=lambda response_id: response_id in events.media.output.ledger.response_ids(),
+            has_other=lambda: roster.has_free(context.clock.now_ms()),
         )
         self._stall = StallWatch(
             context.settings.stall_timeout_s,
@@ -117,6 +123,8 @@ class Serving:
         self._note(event)
         self._events.from_provider(event)
         self._stall.look()
+        if isinstance(event, ResponseDone) and event.retry_after_ms is not None:
+            self._on_limit(event.retry_after_ms)
 
     def adopt(self, opened: OpenLink, own_mark: int | None) -> OpenLink | None:
         """Let a link serve; returns the one it replaces, for the caller to close.
