@@ -60,6 +60,7 @@ ROWS: Final[dict[str, tuple[str, Callable[[Any], str]]]] = {
     "image_types": ("of these kinds", _codes),
     "temperature": ("takes a temperature", _yes),
     "transcribes_input": ("writes down what the caller said", _yes),
+    "tells_speech": ("says at once that it hears somebody speak", _yes),
     "holds_answers": ("`hold_answers`", _yes),
     "resumes": ("takes up a lost conversation itself (else it is replayed)", _yes),
     "says_verbatim": ("says a given text word for word itself", _yes),

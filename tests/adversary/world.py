@@ -121,6 +121,7 @@ class World:
             manual_turns=one_of((True, True, False)),
             images=one_of((True, True, False)),
             image_types=frozenset({"image/png"}),
+            tells_speech=one_of((True, False)),
             holds_answers=True,
             resumes=one_of((True, False)),
             max_session_ms=one_of((None, None, 90_000)),

@@ -22,7 +22,6 @@ class Broken:
         phase: When.
         deadline_s: Within which a link must be up again, or the call be over.
         for_good: The vendor does not come back from it.
-        asks_again: What the caller says first after the fault goes to a line that is dead: they say it again.
     """
 
     call: MatrixCall
@@ -30,7 +29,6 @@ class Broken:
     phase: Phase
     deadline_s: float
     for_good: bool = False
-    asks_again: bool = False
 
     async def run(self) -> None:
         """Returns when the last answer was heard.
@@ -62,25 +60,17 @@ class Broken:
             await call.speaks(0.4)
             self._strike()
         await call.speaks()
-        if self.asks_again and self.phase is Phase.CALLER:
-            await self._say_again()
         await call.until_said("user", QUESTION, within_s=self.deadline_s + 2)
         call.question = [*call.spoken]
 
     async def _rest(self) -> None:
         call = self.call
         await call.speaks()
-        if self.asks_again and self.phase in IN_A_HANDOFF:
-            await self._say_again()
-        await call.until_said("user", COUNT)
+        await call.until_said("user", COUNT, within_s=self.deadline_s + 20)
         await asyncio.sleep(2.5)
         await call.speaks()
         await call.until_said("user", STOP)
         await call.until_said("assistant", LAST)
-
-    async def _say_again(self) -> None:
-        await asyncio.sleep(self.deadline_s)
-        await self.call.speaks()
 
     def _strike(self) -> None:
         call = self.call

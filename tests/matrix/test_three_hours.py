@@ -23,7 +23,7 @@ TURNS = 361
 TURN_S = 30.0
 SPEAKS_S, LISTENS_S = 0.8, 1.2
 
-LINKS = {"openai": 4, "gemini": 21, "xai": 7, "elevenlabs": 21}
+LINKS = {"openai": 4, "gemini": 21, "xai": 7, "elevenlabs": 21, "elevenlabs with voice scores": 21}
 """How many links three hours take: of 60, 10, 30 and 10 minutes, each left a minute before its end."""
 
 

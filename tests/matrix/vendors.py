@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from roomkit.clock import Clock
@@ -113,10 +113,7 @@ GEMINI = Vendor(
 ELEVENLABS = Vendor(
     "elevenlabs",
     16_000,
-    # who it hears is among the events an agent can be set to send; without it a broken sentence has no known beginning
-    lambda script, clock: ElevenLabsSimulator(
-        script, agent=SimulatedAgent(client_events=DEFAULT_EVENTS | {"vad_score"}), clock=clock
-    ),
+    lambda script, clock: ElevenLabsSimulator(script, clock=clock),
     lambda dial: ElevenLabsRealtimeProvider(api_key="xi-test", agent_id="agent_1", max_duration_s=600, dial=dial),
     ("user_audio_chunk",),
     auth=Goodbye(1008, "the key was revoked"),
@@ -129,6 +126,14 @@ ELEVENLABS = Vendor(
     ),
 )
 
-VENDORS = {vendor.name: vendor for vendor in (OPENAI, GEMINI, XAI, ELEVENLABS)}
-SECONDARY = {"openai": XAI, "gemini": XAI, "xai": OPENAI, "elevenlabs": XAI}
+ELEVENLABS_SCORING = replace(
+    ELEVENLABS,
+    name="elevenlabs with voice scores",  # which are among the events an agent can be set to send
+    simulator=lambda script, clock: ElevenLabsSimulator(
+        script, agent=SimulatedAgent(client_events=DEFAULT_EVENTS | {"vad_score"}), clock=clock
+    ),
+)
+
+VENDORS = {vendor.name: vendor for vendor in (OPENAI, GEMINI, XAI, ELEVENLABS, ELEVENLABS_SCORING)}
+SECONDARY = {"openai": XAI, "gemini": XAI, "xai": OPENAI, "elevenlabs": XAI, ELEVENLABS_SCORING.name: XAI}
 """Who else is there: another vendor, on another wire. Grok takes any rate."""

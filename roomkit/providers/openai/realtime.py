@@ -34,6 +34,7 @@ OPENAI_PROFILE: Final = Profile(
     images=True,
     image_types=frozenset({"image/png", "image/jpeg"}),
     temperature=False,
+    tells_speech=True,
     holds_answers=True,
     max_session_ms=3_600_000,
 )

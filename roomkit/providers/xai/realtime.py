@@ -37,6 +37,7 @@ XAI_PROFILE: Final = Profile(
     manual_turns=True,
     images=False,
     temperature=False,
+    tells_speech=True,
     holds_answers=True,
     resumes=True,
     says_verbatim=True,

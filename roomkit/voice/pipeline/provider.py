@@ -64,6 +64,7 @@ class CascadeProvider(RealtimeVoiceProvider):
             images=False,
             temperature=False,
             transcribes_input=True,
+            tells_speech=True,
             holds_answers=True,
         )
 

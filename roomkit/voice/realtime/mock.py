@@ -45,6 +45,7 @@ MOCK_PROFILE = Profile(
     manual_turns=True,
     images=True,
     image_types=frozenset({"image/png", "image/jpeg"}),
+    tells_speech=True,
     holds_answers=True,
 )
 

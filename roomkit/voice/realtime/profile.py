@@ -22,6 +22,8 @@ class Profile:
         image_types: The kinds of picture it takes (MIME types).
         temperature: It takes a sampling temperature.
         transcribes_input: It can say what the caller said.
+        tells_speech: It says at once that it hears the caller begin to speak (unless turns are committed by hand). What
+            it says nothing of while it is alive need not be told to another link.
         holds_answers: It can leave a turn unanswered until it is asked.
         resumes: A new link can take up the conversation of a lost one (`Resumable`); else it is replayed.
         says_verbatim: `Speak` is said word for word by the vendor itself; else the model is told to repeat it.
@@ -45,6 +47,7 @@ class Profile:
     image_types: frozenset[str] = frozenset()
     temperature: bool = True
     transcribes_input: bool = True
+    tells_speech: bool = False
     holds_answers: bool = False
     resumes: bool = False
     says_verbatim: bool = False

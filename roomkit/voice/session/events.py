@@ -159,11 +159,12 @@ class SessionEvents:
 
     # --- links ----------------------------------------------------------------------------------------------------
 
-    def attach(self, opened: OpenLink) -> None:
-        """A provider link is the session's from now on."""
-        self.floor.policy = opened.provider.turn_policy(opened.config)
+    def attach(self, opened: OpenLink, signs_of_life: Callable[[], float]) -> None:
+        """A provider link is the session's from now on; ``signs_of_life`` changes with all that comes from it."""
+        self.floor.policy = policy = opened.provider.turn_policy(opened.config)
         self.account.link_up(opened)
-        self.media.attach(opened)
+        tells = opened.provider.profile.tells_speech and not policy.manual
+        self.media.attach(opened, signs_of_life if tells else None)
 
     def provider_lost(self) -> None:
         """The provider link is gone, or replaced: its answers end with what came of them."""

@@ -61,6 +61,11 @@ class Handover:
     async def __aexit__(self, *_: object) -> None:
         await self.channel.close()
 
+    async def is_silent(self, frames: int) -> None:
+        for _ in range(frames):
+            await self.transport.simulate_client_audio(self.session, bytes(640))
+            await asyncio.sleep(0.02)
+
     async def speaks(self, first: int, frames: int) -> None:
         for frame in range(first, first + frames):
             await self.transport.simulate_client_audio(self.session, numbered(frame))
@@ -133,16 +138,20 @@ async def test_a_caller_who_never_stops_does_not_hold_up_a_hand_over_for_ever() 
 
 
 async def test_an_utterance_in_the_middle_of_which_the_link_drops_is_heard_anew_from_its_beginning() -> None:
+    """The vendor noticed it when it had gone on for half a second."""
     async with Handover(Vendor(), Vendor("new")) as call:
-        await call.speaks(0, 100)
+        await call.is_silent(100)
+        await call.speaks(100, 25)
         await call.old.simulate_speech_start(call.session)
-        await call.speaks(100, 100)
+        await call.speaks(125, 100)
         before = len(call.old.heard)
 
         await call.old.simulate_disconnect(call.session)
-        await call.speaks(200, 50)
+        await call.speaks(225, 50)
 
-        assert call.old.heard[before:] == b"".join(numbered(frame) for frame in range(75, 250))
+        silence, words = call.old.heard[before : before + 160 * 32], call.old.heard[before + 160 * 32 :]
+        assert words == b"".join(numbered(frame) for frame in range(100, 275))
+        assert set(silence) == {0}
 
 
 async def test_an_utterance_that_was_not_written_down_is_heard_anew_and_the_answer_not_asked_for_as_well() -> None:

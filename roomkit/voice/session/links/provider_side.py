@@ -72,7 +72,7 @@ class ProviderSide:
         self._events = events
         self._roster = Roster(candidates)
         self._resumption = Resumption(events.conversation.history)
-        self._between = BetweenTurns(events, context.lane)
+        self._between = BetweenTurns(events, context.lane, context.clock)
         self._serving = Serving(
             context,
             self._roster,

@@ -12,7 +12,6 @@ from roomkit.errors import ConfigError
 from roomkit.models.session import LinkState
 from roomkit.voice.realtime.commands import (
     AskForResponse,
-    BeginInput,
     CancelResponse,
     Command,
     InjectText,
@@ -140,7 +139,7 @@ class Serving:
         for command in (*self._untold(opened, own_mark), *self._unsent.before_audio()):
             self._tell(opened, command)
         self._name(opened.candidate)
-        self._events.attach(opened)
+        self._events.attach(opened, self._arrived)
         for command in self._unsent.after_audio():
             self._tell(opened, command)
         self._context.provider_is(LinkState.UP, opened.ready.provider_session_id)
@@ -156,7 +155,8 @@ class Serving:
         """The link is lost; returns it and for how many milliseconds it served."""
         dropped, was_up_ms = self._slot.drop(), self._context.clock.now_ms() - self._slot.up_since_ms
         self._let_go()
-        self._between.link_lost()
+        if self._between.link_lost() and self._events.floor.policy.manual:
+            self._unsent.recalled()
         return dropped, was_up_ms
 
     async def close(self) -> None:
@@ -174,14 +174,13 @@ class Serving:
             self._events.owes_answer = False
         self._second.sent(command)
         self._unsent.note(command, is_up=self._slot.current is not None)
-        if isinstance(command, BeginInput):
-            self._events.media.input.begin_utterance()
+        self._between.take_turn(command)
         if self._slot.current is not None:
             self._slot.current.link.send(command)
             self._stall.look()
 
     def _note(self, event: ProviderEvent) -> None:
-        self._between.note(event)
+        self._between.note(event, is_asked=self._events.owes_answer or self._unsent.is_to_say)
         if (command := self._second.note(event)) is not None and isinstance(event, ResponseDone):
             self._owe_again(command, event.response_id)
         match event:
@@ -244,11 +243,14 @@ class Serving:
 
         They need say nothing while the caller speaks; one who hears a long pause as speech is heard no more.
         """
-        is_heard = self._between.caller_is_speaking and not self._events.media.input.is_long_pause
+        is_heard = self._between.caller_is_speaking and not self._events.media.input.unsettled.is_long_pause
         if is_heard:
             return self._context.clock.now_ms()
-        output = self._events.media.output
-        return self._event_count + output.received_bytes - int(output.ledger.unheard_ms())
+        return self._arrived() - int(self._events.media.output.ledger.unheard_ms())
+
+    def _arrived(self) -> int:
+        """Changes with everything that comes from the link."""
+        return self._event_count + self._events.media.output.received_bytes
 
     @property
     def _owes(self) -> bool:

@@ -58,6 +58,11 @@ class Unsent:
             self._to_say.insert(0, self._being_said)
         self._being_said = None
 
+    def recalled(self) -> None:
+        """The next link hears the audio of the caller's last turn by hand again: it goes with its beginning and end."""
+        if not self._is_in_turn:
+            self._is_in_turn = self._owes_commit = True
+
     def before_audio(self) -> list[Command]:
         """For a new link, before it hears the caller."""
         return [BeginInput()] if self._is_in_turn else []

@@ -1,8 +1,8 @@
 """The caller's audio on its way to the provider: gate, alignment, resampling, hand-over. The sacred path.
 
 While no provider link is up the audio waits here, in order, bounded in milliseconds: the oldest is dropped and
-counted, for late speech is worse than lost speech. What a lost link heard of an unfinished utterance goes before it.
-Nothing here waits, allocates a task, logs or takes a lock.
+counted, for late speech is worse than lost speech. What a lost link may not have heard goes before it; what that is
+`unsettled` knows. Nothing here waits, allocates a task, logs or takes a lock.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from roomkit.voice.audio.pcm import Alignment
 from roomkit.voice.audio.rates import resampler
-from roomkit.voice.realtime.commands import SendAudio
+from roomkit.voice.realtime.commands import InputPaused, SendAudio
 from roomkit.voice.realtime.provider import ProviderLink
+from roomkit.voice.session.media.unsettled import Unsettled
 
 if TYPE_CHECKING:
     from roomkit.voice.audio.resample import Resampler
@@ -22,21 +23,8 @@ if TYPE_CHECKING:
 MAX_HELD_MS = 10_000.0
 """Caller audio kept while no provider link is up: about one long sentence."""
 
-BEFORE_SPEECH_MS = 500.0
-"""Audio from before the vendor noticed that the caller speaks: their first syllable is in it. Every session holds this
-much all the time, at 24 kHz 24 KB: a fifth of what a session takes."""
-
-KEPT_PAUSE_MS = 2_000.0
-"""Of a pause in an utterance: enough to end a turn by. A link that hears nothing is not noticed for longer than that,
-and the words before the pause are what the next one needs."""
-
 LEVEL_INTERVAL_MS = 100.0
 """How often a level is offered, in milliseconds of audio (about 10 a second)."""
-
-
-_HIGH_BYTES = slice(1, None, 16)
-_QUIET = b"\x00\xff"
-"""High bytes, of every eighth sample, below -42 dBFS: one pass in C, for each piece of an utterance is asked this."""
 
 
 class InputPath:
@@ -47,6 +35,7 @@ class InputPath:
         on_level: Offered a piece of audio about every 100 ms of it; decides by itself whether anybody listens.
 
     Attributes:
+        unsettled: What the present link may not have heard.
         sent_bytes: Audio handed to provider links so far, at their rates.
         tap: Gets what passes the gate, while the session is recorded.
     """
@@ -62,10 +51,7 @@ class InputPath:
         self._link: ProviderLink | None = None
         self._held: list[bytes] = []  # an empty deque would take 760 bytes of every session
         self._held_bytes = 0
-        self._unfinished: list[bytes] = []
-        self._unfinished_bytes = 0
-        self._is_in_utterance = False
-        self._pause_bytes = 0
+        self.unsettled = Unsettled(rate_hz)
         self._dropped_bytes = 0
         self._gated_bytes = 0
         self.sent_bytes = 0
@@ -92,11 +78,6 @@ class InputPath:
         return self._held_bytes / self._bytes_per_ms
 
     @property
-    def is_long_pause(self) -> bool:
-        """Whether the utterance has paused, in audio that came, for longer than any that goes on."""
-        return self._pause_bytes > KEPT_PAUSE_MS * self._bytes_per_ms
-
-    @property
     def is_open(self) -> bool:
         """The gate: whether what the caller says reaches the provider."""
         return self._is_open
@@ -114,6 +95,8 @@ class InputPath:
             return
         if len(pcm) & 1 or self._alignment.held:
             pcm = self._alignment.feed(pcm)
+            if not pcm:
+                return
         self._until_level -= len(pcm)
         if self._until_level <= 0:
             self._until_level = self._level_bytes
@@ -124,55 +107,37 @@ class InputPath:
         if link is None:
             self._hold(pcm)
             return
-        self._remember(pcm)
-        if self._resampler is not None:
-            pcm = self._resampler.feed(pcm)
-        if pcm:
-            self.sent_bytes += len(pcm)
-            link.send(SendAudio(pcm))
-
-    def begin_utterance(self) -> None:
-        """The caller began to speak: what they say may have to be said again to another link."""
-        self._is_in_utterance = True
-        self._pause_bytes = 0
-
-    def end_utterance(self) -> None:
-        """What they said is known."""
-        self._is_in_utterance = False
-
-    def forget_utterance(self) -> None:
-        """Who heard it was replaced between turns: none of it is for another link."""
-        self._is_in_utterance = False
-        self._unfinished, self._unfinished_bytes = [], 0
+        self._pass_on(pcm, link)
 
     def recall(self) -> bool:
         """Let the next link hear from its beginning what the caller had not finished saying, or was not written down.
 
-        To be called when the link is lost. Returns whether there was an utterance.
+        To be called when the link is lost. Returns whether the vendor had taken it for speech, or the caller's hand for
+        a turn.
         """
-        if self._is_in_utterance:
-            self._held[:0] = self._unfinished
-            self._held_bytes += self._unfinished_bytes
-        self._unfinished, self._unfinished_bytes = [], 0
-        was_in_utterance, self._is_in_utterance = self._is_in_utterance, False
-        return was_in_utterance
+        was_noticed = self.unsettled.is_noticed
+        pieces = self.unsettled.take()
+        self._held[:0] = pieces
+        self._held_bytes += sum(map(len, pieces))
+        return was_noticed
 
-    def attach(self, link: ProviderLink, rate_hz: int) -> None:
+    def attach(self, link: ProviderLink, rate_hz: int, signs_of_life: Callable[[], float] | None) -> None:
         """A provider link is up: what waited goes first, in order.
 
         Args:
             link: Takes the audio from now on.
             rate_hz: What it takes.
+            signs_of_life: See `Unsettled.link_up`.
         """
         self._provider_rate_hz = rate_hz
         self._resampler = resampler(self._rate_hz, rate_hz)
         self._link = link
         held, self._held, self._held_bytes = self._held, [], 0
         for pcm in held:
-            piece = self._resampler.feed(pcm) if self._resampler is not None else pcm
-            if piece:
-                self.sent_bytes += len(piece)
-                link.send(SendAudio(piece))
+            self._pass_on(pcm, link)
+        self.unsettled.link_up(signs_of_life)
+        if held and not self._is_open:
+            link.send(InputPaused())  # nothing follows by which the vendor could tell that it ended
 
     def detach(self) -> None:
         """The provider link is gone, or is being replaced: it has the stream to its last sample; hold from now on."""
@@ -189,8 +154,11 @@ class InputPath:
 
     def resample_from(self, rate_hz: int) -> None:
         """The client came back on another link, which may sample at another rate."""
+        if (converter := resampler(self._rate_hz, rate_hz)) is not None:
+            self.unsettled.resample_from(rate_hz)
+            self._held = [*map(converter.feed, self._held), converter.flush()] if self._held else []
+            self._held_bytes = sum(map(len, self._held))
         self._set_rate(rate_hz)
-        self._unfinished, self._unfinished_bytes = [], 0
         self._alignment = Alignment()
         self._resampler = resampler(rate_hz, self._provider_rate_hz)
 
@@ -200,20 +168,15 @@ class InputPath:
         self._level_bytes = LEVEL_INTERVAL_MS * self._bytes_per_ms
         self._until_level = self._level_bytes
 
-    def _remember(self, pcm: bytes) -> None:
-        if self._is_in_utterance:
-            self._pause_bytes = 0 if pcm[_HIGH_BYTES].translate(None, _QUIET) else self._pause_bytes + len(pcm)
-            if self.is_long_pause:
-                return
-        self._unfinished.append(pcm)
-        self._unfinished_bytes += len(pcm)
-        bound_ms = MAX_HELD_MS if self._is_in_utterance else BEFORE_SPEECH_MS
-        while self._unfinished_bytes > bound_ms * self._bytes_per_ms:
-            self._unfinished_bytes -= len(self._unfinished.pop(0))
+    def _pass_on(self, pcm: bytes, link: ProviderLink) -> None:
+        self.unsettled.feed(pcm)
+        if self._resampler is not None:
+            pcm = self._resampler.feed(pcm)
+        if pcm:
+            self.sent_bytes += len(pcm)
+            link.send(SendAudio(pcm))
 
     def _hold(self, pcm: bytes) -> None:
-        if not pcm:
-            return
         self._held.append(pcm)
         self._held_bytes += len(pcm)
         while self._held_bytes > MAX_HELD_MS * self._bytes_per_ms and len(self._held) > 1:

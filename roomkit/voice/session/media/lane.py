@@ -98,12 +98,12 @@ class Media:
         """Let ``recorder`` have what the two sides hear of each other from now on, or nobody."""
         self.input.tap = self.output.tap = recorder
 
-    def attach(self, opened: OpenLink) -> None:
-        """A provider link is up: caller audio that waited goes first."""
+    def attach(self, opened: OpenLink, signs_of_life: Callable[[], float] | None) -> None:
+        """A provider link is up: caller audio that waited goes first. ``signs_of_life``: see `Unsettled.link_up`."""
         self._provider = opened
         self._items_of_older_links = self.output.ledger.item_ids()
         self.output.attach_provider(opened.ready.output_rate_hz)
-        self.input.attach(opened.link, opened.ready.input_rate_hz)
+        self.input.attach(opened.link, opened.ready.input_rate_hz, signs_of_life)
 
     def detach_client(self) -> None:
         """The client is away and may come back: the agent's audio waits for it."""
