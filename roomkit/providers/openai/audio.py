@@ -13,6 +13,7 @@ from typing import Final
 from roomkit.errors import WireError
 from roomkit.providers.shared.coding import decode_base64, encode_base64
 from roomkit.providers.shared.objects import Json, text_of
+from roomkit.providers.shared.samples import SampleAligner
 from roomkit.voice.realtime.provider_events import Audio, tuple_of
 
 AUDIO_DELTA_TYPES: Final = ("response.output_audio.delta", "response.audio.delta")
@@ -36,61 +37,71 @@ _USUAL: Final = re.compile(
 
 _TAIL: Final = re.compile(
     r"""(?P<before>"(?:,\x20?"(?!(?:type|response_id|item_id|delta)")[a-z_]++":\x20?
-    (?:"[^"\\\x00-\x1f]*+"|(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?|null|true|false))*?)
-    (?P<clock>,\x20?"ts":\x20?)(?:0|[1-9][0-9]{0,18})(?P<after>(?:,\x20?"previous_item_id":\x20?null)?\})""",
+    (?:"[^"\\\x00-\x1f]*+"|(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?|null|true|false))*?
+    ,\x20?"ts":\x20?)(?P<clock>0|[1-9][0-9]{0,18})(?P<after>(?:,\x20?"previous_item_id":\x20?null)?\})""",
     re.VERBOSE,
 )
 """What xAI writes behind the audio: plain values, no key that is read here, and a clock that differs each time."""
 
 
+_PLAIN_TAIL: Final = '"}'
+
+
 class DeltaReader:
-    """Reads audio deltas of the usual shape, remembering the last: within an item little but the audio changes."""
+    """Reads audio deltas as whole samples, remembering how the last was written: within an item little else changes.
+
+    From one to the next those are the audio, the event's id and, with xAI, a clock.
+    """
 
     def __init__(self) -> None:
-        self._head = "nothing read yet"
-        self._path = ""
-        self._path_start = 0
-        self._audio_start = 0
+        self._head = self._path = self._tail = self._end = "nothing read yet"
+        self._event_id_at, self._audio_at = slice(0), slice(None)  # a message is not itself and more: nothing is alike
+        self._clock_at: slice | None = None
         self._response_id = ""
         self._item_id = ""
-        self._before_clock = "nothing read yet"
-        self._after_clock = ""
-        self._tail_chars = 0
+        self._aligner = SampleAligner()
 
     def read(self, message: str) -> Audio | None:
         """The audio in ``message``; ``None``: it is something else, or of another shape."""
-        is_like_the_last = message.startswith(self._path, self._path_start) and message.startswith(self._head)
-        if not (is_like_the_last or self._learn(message)):
-            return None
-        end = -2
-        if message[-2:] != '"}':
-            end = len(message) - self._tail_chars
-            clock = message[end + len(self._before_clock) : -len(self._after_clock)]
-            has_usual_tail = message.startswith(self._before_clock, end) and message.endswith(self._after_clock)
-            if not (has_usual_tail and clock.isdigit()) and (end := self._learn_tail(message)) < 0:
+        event_id, audio, tail = message[self._event_id_at], message[self._audio_at], self._tail
+        if self._clock_at is not None:
+            clock = message[self._clock_at]
+            tail = f"{tail}{clock}{self._end}" if clock.isdigit() else ""
+        if message != f"{self._head}{event_id}{self._path}{audio}{tail}" or '"' in event_id:
+            if not self._learn(message):
                 return None
+            audio = message[self._audio_at]
         try:
-            pcm = decode_base64(message[self._audio_start : end])
-        except ValueError:  # an escape, or a key of OpenAI's behind the audio
+            pcm = decode_base64(audio)
+        except ValueError:  # an escape, which JSON knows to read
             return None
-        return tuple_of(Audio, (pcm, self._response_id, self._item_id))
+        heard = tuple_of(Audio, (pcm, self._response_id, self._item_id))
+        return self._aligner.aligned(heard) if self._aligner.has_rest or len(pcm) & 1 else heard
 
-    def _learn_tail(self, message: str) -> int:
-        """Where the audio ends; -1 where what follows is not the usual."""
-        end = message.find('"', self._audio_start)
-        tail = _TAIL.fullmatch(message, end) if end > 0 else None
-        if tail is None:
-            return -1
-        self._before_clock, self._after_clock = tail["before"] + tail["clock"], tail["after"]
-        self._tail_chars = len(message) - end
-        return end
+    def parsed(self, event: Json) -> Audio:
+        """The audio in a delta that JSON has read.
+
+        Raises:
+            WireError: Its audio is no base64.
+        """
+        return self._aligner.aligned(audio_of(event))
 
     def _learn(self, message: str) -> bool:
         usual = _USUAL.match(message, 0, _MAX_HEAD_CHARS)
-        if usual is None:
+        end = message.find('"', usual.end()) if usual is not None else -1
+        if usual is None or end < 0:
+            return False
+        size = len(message)
+        if message.endswith(_PLAIN_TAIL, end) and end == size - len(_PLAIN_TAIL):
+            self._tail, self._end, self._clock_at = _PLAIN_TAIL, "", None
+        elif (tail := _TAIL.fullmatch(message, end)) is not None:
+            self._tail, self._end = tail["before"], tail["after"]
+            self._clock_at = slice(tail.start("clock") - size, tail.end("clock") - size)
+        else:
             return False
         self._head, self._path = usual["head"], usual["path"]
-        self._path_start, self._audio_start = usual.span("path")
+        self._event_id_at = slice(usual.end("head"), usual.start("path"))
+        self._audio_at = slice(usual.end(), end - size)
         self._response_id, self._item_id = usual["response_id"], usual["item_id"]
         return True
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from roomkit.providers.openai import items
-from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, audio_of
+from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader
 from roomkit.providers.openai.calls import CallLog
 from roomkit.providers.openai.events import status_of, usage_of
 from roomkit.providers.openai.exchange import Exchange
@@ -21,7 +21,6 @@ from roomkit.providers.openai.responses import PLAIN
 from roomkit.providers.openai.session import RATE_HZ, session_object, turn_policy
 from roomkit.providers.openai.transcripts import TranscriptLog
 from roomkit.providers.shared.objects import Json, object_of, parse, text_of
-from roomkit.providers.shared.samples import SampleAligner
 from roomkit.voice.realtime.commands import (
     AskForResponse,
     BeginInput,
@@ -42,7 +41,6 @@ from roomkit.voice.realtime.commands import (
 )
 from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
-    Audio,
     LinkReady,
     ProviderEvent,
     ResponseDone,
@@ -60,7 +58,6 @@ class OpenAIDialect:
         self._exchange = Exchange()
         self._transcripts = TranscriptLog()
         self._deltas = DeltaReader()
-        self._aligner = SampleAligner()
         self._calls = CallLog()
         self._rate_limits = RateLimits()
         self._opening_id = ""
@@ -131,20 +128,13 @@ class OpenAIDialect:
     def decode(self, message: WireMessage) -> Decoded:
         """See `Dialect.decode`."""
         if isinstance(message, str) and (audio := self._deltas.read(message)) is not None:
-            if not self._aligner.has_rest and not len(audio.pcm) & 1:
-                return tuple_of(Decoded, ((audio,), ()))
-            return self._heard(audio)
+            return tuple_of(Decoded, ((audio,), ()))
         event = parse(message)
         kind = text_of(event, "type")
         if kind in AUDIO_DELTA_TYPES:
-            return self._heard(audio_of(event))
+            return Decoded((self._deltas.parsed(event),))
         handler = self._HANDLERS.get(kind)
         return NOTHING if handler is None else handler(self, event)
-
-    def _heard(self, audio: Audio) -> Decoded:
-        if self._aligner.has_rest or len(audio.pcm) & 1:
-            audio = self._aligner.aligned(audio)
-        return Decoded((audio,))
 
     def _session_updated(self, event: Json) -> Decoded:
         if self._is_open:

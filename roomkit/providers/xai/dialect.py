@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from roomkit.errors import ConfigError
-from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader, audio_of
+from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader
 from roomkit.providers.openai.events import status_of
 from roomkit.providers.openai.exchange import Exchange, Request, response_request
 from roomkit.providers.openai.faults import is_benign
@@ -21,7 +21,6 @@ from roomkit.providers.openai.rate_limits import RateLimits
 from roomkit.providers.openai.responses import PLAIN, ResponseParams
 from roomkit.providers.openai.transcripts import TranscriptLog
 from roomkit.providers.shared.objects import Json, object_of, parse, text_of
-from roomkit.providers.shared.samples import SampleAligner
 from roomkit.providers.xai.faults import error_of, fault_of, is_busy
 from roomkit.providers.xai.items import late_result_item, result_item, spoken_item
 from roomkit.providers.xai.opening import Opening
@@ -49,7 +48,6 @@ from roomkit.voice.realtime.commands import (
 )
 from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
-    Audio,
     ProviderEvent,
     ResponseDone,
     ResponseStarted,
@@ -77,7 +75,6 @@ class XAIDialect:
         self._caller_words = CallerTranscripts()
         self._agent_words = TranscriptLog()
         self._deltas = DeltaReader()
-        self._aligner = SampleAligner()
         self._round = ToolRound()
         self._rate_limits = RateLimits()
 
@@ -162,20 +159,13 @@ class XAIDialect:
     def decode(self, message: WireMessage) -> Decoded:
         """See `Dialect.decode`."""
         if isinstance(message, str) and (audio := self._deltas.read(message)) is not None:
-            if not self._aligner.has_rest and not len(audio.pcm) & 1:
-                return tuple_of(Decoded, ((audio,), ()))
-            return self._heard(audio)
+            return tuple_of(Decoded, ((audio,), ()))
         event = parse(message)
         kind = text_of(event, "type")
         if kind in AUDIO_DELTA_TYPES:
-            return self._heard(audio_of(event))
+            return Decoded((self._deltas.parsed(event),))
         handler = self._HANDLERS.get(kind)
         return NOTHING if handler is None else handler(self, event)
-
-    def _heard(self, audio: Audio) -> Decoded:
-        if self._aligner.has_rest or len(audio.pcm) & 1:
-            audio = self._aligner.aligned(audio)
-        return Decoded((audio,))
 
     def _session_created(self, event: Json) -> Decoded:
         self._opening.session_created(event)

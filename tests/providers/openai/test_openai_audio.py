@@ -18,6 +18,7 @@ from roomkit.voice.realtime.dialect import Decoded
 from roomkit.voice.realtime.provider_events import Audio
 
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+SAMPLES = st.binary(max_size=4).map(lambda half: half + half)
 
 
 def delta(pcm: bytes = b"\x01\x00", **fields: Any) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def test_any_other_shape_is_left_to_json(message: str) -> None:
     assert DeltaReader().read(message) is None
 
 
-@given(st.lists(st.tuples(IDS, IDS, IDS, st.binary(max_size=8), st.booleans()), max_size=5))
+@given(st.lists(st.tuples(IDS, IDS, IDS, SAMPLES, st.booleans()), max_size=5))
 def test_what_is_read_without_json_means_the_same_as_with_it(pieces: list[tuple[str, str, str, bytes, bool]]) -> None:
     reader = DeltaReader()
 
@@ -74,6 +75,34 @@ def test_what_is_read_without_json_means_the_same_as_with_it(pieces: list[tuple[
         event = delta(pcm, event_id=event_id, response_id=response_id, item_id=item_id)
         message = json.dumps(event, separators=(",", ":") if is_compact else None, ensure_ascii=is_compact)
         assert reader.read(message) in (None, audio_of(event))
+
+
+@pytest.mark.parametrize("event_id", ["ev_2", "\u00e9v_2", "ev\\\\2", 'e\\"_2', '2","x":"', '"},"type":"'])
+def test_an_event_id_is_one_string_or_json_reads_it(event_id: str) -> None:
+    shape = '{"type":"response.output_audio.delta","event_id":"%s","response_id":"r","item_id":"i","delta":"BwA="}'
+    reader = DeltaReader()
+    assert reader.read(shape % ("e" * len(event_id))) == Audio(b"\x07\x00", "r", "i")
+
+    heard = reader.read(shape % event_id)
+
+    assert heard == (None if '"' in event_id else Audio(b"\x07\x00", "r", "i"))
+
+
+@pytest.mark.parametrize("message", ["nothing read yet", "nothing read yet" * 2, "nothing read yet" * 3])
+def test_a_fresh_reader_takes_nothing_for_audio(message: str) -> None:
+    assert DeltaReader().read(message) is None
+
+
+def test_a_sample_cut_in_two_is_put_together_whoever_reads_its_halves() -> None:
+    dialect = OpenAIDialect()
+    usual = [json.dumps(delta(pcm), separators=(",", ":")) for pcm in (b"\1\2\3", b"\4\5\6\7", b"\10")]
+    odd = json.dumps({"event_id": "e", **delta(b"\4\5\6\7")})
+
+    heard = [event for message in (usual[0], odd, usual[2]) for event in dialect.decode(message).events]
+    again = [event for message in usual for event in dialect.decode(message).events]
+
+    pcm = [[event.pcm for event in events if isinstance(event, Audio)] for events in (heard, again)]
+    assert pcm == [[b"\1\2", b"\3\4\5\6", b"\7\10"]] * 2
 
 
 @pytest.mark.parametrize(
