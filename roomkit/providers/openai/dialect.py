@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from roomkit.providers.openai import items
 from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader
 from roomkit.providers.openai.calls import CallLog
-from roomkit.providers.openai.events import status_of, usage_of
+from roomkit.providers.openai.events import ending_of, status_of, usage_of
 from roomkit.providers.openai.exchange import Exchange
 from roomkit.providers.openai.faults import ACTIVE_RESPONSE, fault_of, is_benign
 from roomkit.providers.openai.rate_limits import RateLimits
@@ -43,7 +43,6 @@ from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
     LinkReady,
     ProviderEvent,
-    ResponseDone,
     ResponseStarted,
     TranscriptFailed,
     tuple_of,
@@ -76,14 +75,8 @@ class OpenAIDialect:
         if type(command) is SendAudio:  # fifty a second, and four times faster than a pattern
             return [self._exchange.input.append(command.pcm)]
         match command:
-            case SendAudio(pcm):  # a subclass, if somebody makes one
-                return [self._exchange.input.append(pcm)]
-            case InputPaused():
-                return self._exchange.pause_input()
-            case BeginInput():
-                return self._exchange.begin_input()
-            case CommitInput():
-                return self._exchange.commit_input()
+            case SendAudio() | InputPaused() | BeginInput() | CommitInput():
+                return self._exchange.encode(command)
             case CancelResponse(response_id):
                 return self._exchange.cancel(response_id)
             case AskForResponse(instructions):
@@ -134,7 +127,7 @@ class OpenAIDialect:
         if kind in AUDIO_DELTA_TYPES:
             return Decoded((self._deltas.parsed(event),))
         handler = self._HANDLERS.get(kind)
-        return NOTHING if handler is None else handler(self, event)
+        return self._exchange.decode(kind, event) if handler is None else handler(self, event)
 
     def _session_updated(self, event: Json) -> Decoded:
         if self._is_open:
@@ -142,18 +135,6 @@ class OpenAIDialect:
         self._is_open = True
         session_id = text_of(object_of(event, "session"), "id")
         return Decoded((LinkReady(RATE_HZ, RATE_HZ, session_id or None),))
-
-    def _speech_started(self, event: Json) -> Decoded:
-        return self._exchange.speech_started(event)
-
-    def _speech_stopped(self, event: Json) -> Decoded:
-        return self._exchange.speech_stopped(event)
-
-    def _committed(self, event: Json) -> Decoded:
-        return self._exchange.committed(event)
-
-    def _cleared(self, event: Json) -> Decoded:
-        return self._exchange.cleared(event)
 
     def _caller_words(self, event: Json) -> Decoded:
         return meaning(self._transcripts.grew("user", text_of(event, "item_id"), text_of(event, "delta")))
@@ -186,17 +167,10 @@ class OpenAIDialect:
     def _response_done(self, event: Json) -> Decoded:
         response = object_of(event, "response")
         response_id = text_of(response, "id")
-        status = status_of(response)
-        details = object_of(response, "status_details")
-        error = object_of(details, "error")
         events: list[ProviderEvent] = [*self._transcripts.response_done(response_id)]
-        if status == "completed":  # the arguments of a cut answer may be half
+        if status_of(response) == "completed":  # the arguments of a cut answer may be half
             events += self._calls.told_by(response)
-        reason = fault_of(error).code if error else text_of(details, "reason")
-        retry_after_ms = self._rate_limits.retry_after_ms(error) if status == "failed" else None
-        events.append(ResponseDone(response_id, status, usage_of(response), reason, retry_after_ms))
-        if status == "failed" and error:
-            events.append(fault_of(error))
+        events += ending_of(response_id, response, usage_of(response), self._rate_limits, fault_of)
         self._exchange.responses.done(response_id)
         return Decoded(tuple(events), tuple(self._exchange.due_request()))
 
@@ -217,10 +191,6 @@ class OpenAIDialect:
 
     _HANDLERS: ClassVar[dict[str, Callable[[OpenAIDialect, Json], Decoded]]] = {
         "session.updated": _session_updated,
-        "input_audio_buffer.speech_started": _speech_started,
-        "input_audio_buffer.speech_stopped": _speech_stopped,
-        "input_audio_buffer.committed": _committed,
-        "input_audio_buffer.cleared": _cleared,
         "conversation.item.input_audio_transcription.delta": _caller_words,
         "conversation.item.input_audio_transcription.completed": _caller_said,
         "conversation.item.input_audio_transcription.failed": _caller_unheard,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from roomkit.providers.openai.rate_limits import RateLimits
 from roomkit.providers.shared.objects import Json, count_of, object_of, text_of
-from roomkit.voice.realtime.provider_events import ResponseStatus
+from roomkit.voice.realtime.provider_events import ProviderEvent, ProviderFault, ResponseDone, ResponseStatus
 
 _STATUSES: dict[str, ResponseStatus] = {
     "completed": "completed",
@@ -29,6 +30,24 @@ _USAGE_NAMES = {
 def status_of(response: Json) -> ResponseStatus:
     """How a finished response ended; whatever is not known counts as completed."""
     return _STATUSES.get(text_of(response, "status"), "completed")
+
+
+def ending_of(
+    response_id: str,
+    response: Json,
+    usage: Mapping[str, float],
+    limits: RateLimits,
+    fault_of: Callable[[Json], ProviderFault],
+) -> tuple[ProviderEvent, ...]:
+    """How a finished response ended, and the vendor's fault where it failed by one (as its own `fault_of` reads it)."""
+    details = object_of(response, "status_details")
+    error = object_of(details, "error")
+    fault = fault_of(error) if error else None
+    reason = text_of(details, "reason") if fault is None else fault.code
+    if (status := status_of(response)) != "failed":
+        return (ResponseDone(response_id, status, usage, reason),)
+    done = ResponseDone(response_id, status, usage, reason, limits.retry_after_ms(error))
+    return (done,) if fault is None else (done, fault)
 
 
 def usage_of(response: Json) -> dict[str, float]:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import ClassVar
 
 from roomkit.providers.openai.caller_input import CallerInput
 from roomkit.providers.openai.responses import PLAIN, ResponseFlow, ResponseParams
 from roomkit.providers.shared.objects import Json, text_of
-from roomkit.voice.realtime.dialect import Decoded
+from roomkit.voice.realtime.commands import BeginInput, CommitInput, InputPaused, SendAudio
+from roomkit.voice.realtime.dialect import NOTHING, Decoded
 from roomkit.voice.realtime.profile import TurnPolicy
 from roomkit.voice.realtime.provider_events import InputCommitted, SpeechStarted, SpeechStopped
 from roomkit.voice.wires.port import WireMessage
 
 Request = tuple[str, Json]
 """A message that makes the server answer: its type and its fields."""
+
+InputCommand = SendAudio | InputPaused | BeginInput | CommitInput
+"""What is asked of a dialect about the caller's audio."""
 
 
 def response_request(params: ResponseParams) -> Request:
@@ -63,19 +68,27 @@ class Exchange:
         if not turns.answers_by_itself:
             self.responses.no_answer_is_coming()
 
-    def pause_input(self) -> list[WireMessage]:
-        """No audio comes for a while: the silence that ends an open utterance."""
-        silence = self.input.pause()
-        return [] if silence is None else [silence]
+    def encode(self, command: InputCommand) -> list[WireMessage]:
+        """What to say of the caller's audio."""
+        match command:
+            case SendAudio(pcm):
+                return [self.input.append(pcm)]
+            case InputPaused():  # the silence that ends an open utterance
+                silence = self.input.pause()
+                return [] if silence is None else [silence]
+            case BeginInput():
+                return self._begin_input()
+            case CommitInput():
+                return self._commit_input()
 
-    def begin_input(self) -> list[WireMessage]:
+    def _begin_input(self) -> list[WireMessage]:
         """Manual turns: what the server has heard so far is of no turn."""
         if not self.input.turns.manual:
             return []
         self.input.emptied()
         return [self.message("input_audio_buffer.clear")]
 
-    def commit_input(self) -> list[WireMessage]:
+    def _commit_input(self) -> list[WireMessage]:
         """Manual turns: what was sent is a turn, to be answered unless answers are held."""
         if not self.input.can_commit():
             return []
@@ -103,25 +116,36 @@ class Exchange:
 
     # --- what we hear -------------------------------------------------------------------------------------------
 
-    def speech_started(self, event: Json) -> Decoded:
+    def decode(self, kind: str, event: Json) -> Decoded:
+        """What an event says of the caller's audio; all other events mean nothing here."""
+        handler = self._HANDLERS.get(kind)
+        return NOTHING if handler is None else handler(self, text_of(event, "item_id"))
+
+    def _speech_started(self, item_id: str) -> Decoded:
         """The caller speaks; the server will answer by itself where it was told to."""
         self.input.speech_started()
         if self.input.turns.answers_by_itself:
             self.responses.answer_is_coming()
-        return Decoded((SpeechStarted(text_of(event, "item_id")),))
+        return Decoded((SpeechStarted(item_id),))
 
-    def speech_stopped(self, event: Json) -> Decoded:
-        """The caller has finished."""
+    def _speech_stopped(self, item_id: str) -> Decoded:
         self.input.speech_stopped()
-        return Decoded((SpeechStopped(text_of(event, "item_id")),))
+        return Decoded((SpeechStopped(item_id),))
 
-    def committed(self, event: Json) -> Decoded:
+    def _committed(self, item_id: str) -> Decoded:
         """The audio became a turn."""
         self.input.emptied()
-        return Decoded((InputCommitted(text_of(event, "item_id")),))
+        return Decoded((InputCommitted(item_id),))
 
-    def cleared(self, event: Json) -> Decoded:
+    def _cleared(self, _: str) -> Decoded:
         """The audio was dropped: no answer comes for it."""
         self.input.speech_stopped()
         self.responses.no_answer_is_coming()
         return Decoded(replies=tuple(self.due_request()))
+
+    _HANDLERS: ClassVar[dict[str, Callable[[Exchange, str], Decoded]]] = {
+        "input_audio_buffer.speech_started": _speech_started,
+        "input_audio_buffer.speech_stopped": _speech_stopped,
+        "input_audio_buffer.committed": _committed,
+        "input_audio_buffer.cleared": _cleared,
+    }

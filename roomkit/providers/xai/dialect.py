@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from roomkit.errors import ConfigError
 from roomkit.providers.openai.audio import AUDIO_DELTA_TYPES, DeltaReader
-from roomkit.providers.openai.events import status_of
+from roomkit.providers.openai.events import ending_of, status_of
 from roomkit.providers.openai.exchange import Exchange, Request, response_request
 from roomkit.providers.openai.faults import is_benign
 from roomkit.providers.openai.items import message_item
@@ -49,7 +49,6 @@ from roomkit.voice.realtime.commands import (
 from roomkit.voice.realtime.dialect import NOTHING, Decoded, meaning
 from roomkit.voice.realtime.provider_events import (
     ProviderEvent,
-    ResponseDone,
     ResponseStarted,
     SpokenWords,
     TranscriptFailed,
@@ -92,14 +91,8 @@ class XAIDialect:
         if type(command) is SendAudio:  # fifty a second, and four times faster than a pattern
             return [self._exchange.input.append(command.pcm)]
         match command:
-            case SendAudio(pcm):  # a subclass, if somebody makes one
-                return [self._exchange.input.append(pcm)]
-            case InputPaused():
-                return self._exchange.pause_input()
-            case BeginInput():
-                return self._exchange.begin_input()
-            case CommitInput():
-                return self._exchange.commit_input()
+            case SendAudio() | InputPaused() | BeginInput() | CommitInput():
+                return self._exchange.encode(command)
             case CancelResponse(response_id):
                 return self._exchange.cancel(response_id, names_it=False)
             case AskForResponse(instructions):
@@ -165,7 +158,7 @@ class XAIDialect:
         if kind in AUDIO_DELTA_TYPES:
             return Decoded((self._deltas.parsed(event),))
         handler = self._HANDLERS.get(kind)
-        return NOTHING if handler is None else handler(self, event)
+        return self._exchange.decode(kind, event) if handler is None else handler(self, event)
 
     def _session_created(self, event: Json) -> Decoded:
         self._opening.session_created(event)
@@ -184,18 +177,9 @@ class XAIDialect:
         self._exchange.input.rate_hz = self._opening.rates.input_hz
         return Decoded((*events,))
 
-    def _speech_started(self, event: Json) -> Decoded:
-        return self._exchange.speech_started(event)
-
-    def _speech_stopped(self, event: Json) -> Decoded:
-        return self._exchange.speech_stopped(event)
-
     def _committed(self, event: Json) -> Decoded:
         self._caller_words.committed(text_of(event, "item_id"))
-        return self._exchange.committed(event)
-
-    def _cleared(self, event: Json) -> Decoded:
-        return self._exchange.cleared(event)
+        return self._exchange.decode(text_of(event, "type"), event)
 
     def _caller_snapshot(self, event: Json) -> Decoded:
         return meaning(self._caller_words.snapshot(text_of(event, "item_id"), text_of(event, "transcript")))
@@ -235,18 +219,11 @@ class XAIDialect:
     def _response_done(self, event: Json) -> Decoded:
         response = object_of(event, "response")
         response_id = text_of(response, "id") or text_of(event, "response_id")
-        status = status_of(response)
         events: list[ProviderEvent] = [*self._caller_words.answer_ended()]
         events += self._agent_words.response_done(response_id)
-        if status == "completed":  # the arguments of a cut answer may be half
+        if status_of(response) == "completed":  # the arguments of a cut answer may be half
             events += self._round.called_by(response)
-        details = object_of(response, "status_details")
-        error = object_of(details, "error")
-        reason = fault_of(error).code if error else text_of(details, "reason")
-        retry_after_ms = self._rate_limits.retry_after_ms(error) if status == "failed" else None
-        events.append(ResponseDone(response_id, status, usage_of(event), reason, retry_after_ms))
-        if status == "failed" and error:
-            events.append(fault_of(error))
+        events += ending_of(response_id, response, usage_of(event), self._rate_limits, fault_of)
         self._exchange.responses.done(response_id)
         results = self._round.response_done(response_id)
         return Decoded((*events,), (*map(self._item, results), *self._request_after_results()))
@@ -270,10 +247,7 @@ class XAIDialect:
         "session.updated": _session_updated,
         "conversation.created": _conversation_created,
         "conversation.item.added": _item_added,
-        "input_audio_buffer.speech_started": _speech_started,
-        "input_audio_buffer.speech_stopped": _speech_stopped,
         "input_audio_buffer.committed": _committed,
-        "input_audio_buffer.cleared": _cleared,
         "conversation.item.input_audio_transcription.updated": _caller_snapshot,
         "conversation.item.input_audio_transcription.completed": _caller_said,
         "conversation.item.input_audio_transcription.failed": _caller_unheard,
