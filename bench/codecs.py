@@ -7,6 +7,7 @@ time, for that is where a reader that remembers the last one has to look again.
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,12 @@ _METADATA: Final = (
 )
 
 
+CHARACTERS_A_SECOND: Final = 15
+"""Of English speech."""
+
+_WORDS: Final = "Half past ten is free, and so is noon. " * 100
+
+
 class Codec(NamedTuple):
     """One vendor's dialect, and straight code for the same two messages.
 
@@ -44,7 +51,7 @@ class Codec(NamedTuple):
         ready: What the server says before audio may flow.
         delta: The message with a piece of the agent's voice, from its number and base64.
         audio_of: The base64 in it, parsed.
-        append: The message with a piece of the caller's voice, as JSON would be made of it.
+        append: The message with a piece of the caller's voice, as JSON would be made of it; ``None``: as above.
     """
 
     name: str
@@ -54,7 +61,7 @@ class Codec(NamedTuple):
     ready: WireMessage
     delta: Callable[[int, str], WireMessage]
     audio_of: Callable[[Any], str]
-    append: Callable[[str], dict[str, Any]]
+    append: Callable[[str], dict[str, Any]] | None
 
 
 def _openai_delta(number: int, coded: str) -> str:
@@ -79,8 +86,22 @@ def _elevenlabs_delta(number: int, coded: str) -> str:
     return f'{{"audio_event":{{"audio_base_64":"{coded}","event_id":{number}}},"type":"audio"}}'
 
 
+def _elevenlabs_timed_delta(number: int, coded: str) -> str:
+    """With the characters that are spoken in it, as an agent may be set to say; most chunks of 20 ms have none."""
+    duration_ms = len(coded) * 3 // 4 / 32
+    first, end = (int(at * duration_ms * CHARACTERS_A_SECOND / 1000) for at in (number, number + 1))
+    chars, step_ms = [*_WORDS[first % 1_000 : first % 1_000 + end - first]], 1000 // CHARACTERS_A_SECOND
+    timing = {
+        "chars": chars,
+        "char_start_times_ms": [step_ms * at for at in range(len(chars))],
+        "char_durations_ms": [step_ms] * len(chars),
+    }
+    aligned = json.dumps(timing, separators=(",", ":"))
+    return f'{{"type":"audio","audio_event":{{"audio_base_64":"{coded}","event_id":{number},"alignment":{aligned}}}}}'
+
+
 def codecs() -> Iterator[Codec]:
-    """All four, fresh."""
+    """All four, fresh; ElevenLabs with and without the times of its words."""
     updated = '{"type":"session.updated","session":{"id":"sess_1"}}'
     yield Codec(
         "OpenAI", OpenAIDialect(), 24_000, 24_000, updated, _openai_delta, lambda event: event["delta"], _openai_append
@@ -106,16 +127,27 @@ def codecs() -> Iterator[Codec]:
         lambda event: event["audio_event"]["audio_base_64"],
         lambda coded: {"user_audio_chunk": coded},
     )
+    yield Codec(
+        "ElevenLabs with words' times",
+        ElevenLabsDialect(),
+        16_000,
+        16_000,
+        _METADATA,
+        _elevenlabs_timed_delta,
+        lambda event: event["audio_event"]["audio_base_64"],
+        None,
+    )
 
 
 def rows() -> Iterator[Part]:
-    """Three rows a vendor, in microseconds a message."""
+    """Two or three rows a codec, in microseconds a message."""
     for codec in codecs():
         codec.dialect.open(LinkConfig("bench", input_rate_hz=codec.input_hz, output_rate_hz=codec.output_hz))
         codec.dialect.decode(codec.ready)
         for duration_ms in DELTA_MS:
             yield f"{codec.name}: {duration_ms} ms of the agent decoded, us", *decoding(codec, duration_ms)
-        yield f"{codec.name}: 20 ms of the caller encoded, us", *encoding(codec)
+        if codec.append is not None:
+            yield f"{codec.name}: 20 ms of the caller encoded, us", *encoding(codec, codec.append)
 
 
 def decoding(codec: Codec, duration_ms: int) -> tuple[float, float]:
@@ -126,9 +158,9 @@ def decoding(codec: Codec, duration_ms: int) -> tuple[float, float]:
     return beside(deltas, codec.dialect.decode, lambda message: from_base64(audio_of(parse(message)), None, True))
 
 
-def encoding(codec: Codec) -> tuple[float, float]:
+def encoding(codec: Codec, append: Callable[[str], dict[str, Any]]) -> tuple[float, float]:
     """The caller's voice."""
-    append, dump, to_base64 = codec.append, orjson.dumps, pybase64.b64encode_as_string
+    dump, to_base64 = orjson.dumps, pybase64.b64encode_as_string
     commands = [SendAudio(pcm) for pcm in _pieces(codec.input_hz, 20)]
     return beside(commands, codec.dialect.encode, lambda command: dump(append(to_base64(command.pcm))))
 

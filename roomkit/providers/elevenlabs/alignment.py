@@ -18,6 +18,9 @@ MAX_WORD_CHARS: Final = 64
 MAX_START_MS: Final = 1e9
 """Within one chunk of audio; more is rubbish."""
 
+_NUMBERS: Final = (int, float)
+"""By their very types: a truth value is none."""
+
 _PIECE: Final = re.compile(r"\s{1,16}|\S{1,48}\s{0,16}")
 """A word and the space after it, or the space that a word of the chunk before still lacks."""
 
@@ -32,12 +35,12 @@ def timed_chars(alignment: Json) -> Timed:
     chars, starts_ms = alignment.get("chars"), alignment.get("char_start_times_ms")
     if not isinstance(chars, list) or not isinstance(starts_ms, list) or len(chars) != len(starts_ms):
         return NO_CHARS
-    if not chars or not (set(map(type, chars)) == {str} and set(map(type, starts_ms)) <= {int, float}):
+    if not chars or len([ms for ms in starts_ms if type(ms) in _NUMBERS and 0 <= ms < MAX_START_MS]) < len(chars):
         return NO_CHARS
-    # the sum is there for what is not a number: no comparison with it is true, wherever it hides from min and max
-    if not (min(starts_ms) >= 0 and max(starts_ms) < MAX_START_MS and sum(starts_ms) >= 0):
+    try:
+        text = "".join(chars)
+    except TypeError:  # not all of them are text
         return NO_CHARS
-    text = "".join(chars)
     if len(text) != len(chars):  # ligatures and the like: several characters at one time
         starts_ms = [start_ms for char, start_ms in zip(chars, starts_ms, strict=True) for _ in char]
     return text, starts_ms

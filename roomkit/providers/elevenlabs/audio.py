@@ -46,7 +46,7 @@ def id_of(body: Json) -> int:
 
 
 class AudioReader:
-    """Reads audio events, remembering the shape of the last one without an alignment.
+    """Reads audio events, remembering the shape of the last one without characters.
 
     Args:
         decode: Makes PCM16 of the base64; raises `ValueError` on what is none.
@@ -97,7 +97,7 @@ class AudioReader:
         begin = key_at + len(key)
         end = message.find('"', begin)
         try:
-            return self._without_json(message, begin, end) if end > begin else None
+            return self._without_audio(message, begin, end) if end > begin else None
         except ValueError:  # an escape in the audio, or JSON that only looked like it
             return None
 
@@ -109,18 +109,19 @@ class AudioReader:
         """
         return self._decode(text_of(body, "audio_base_64")), id_of(body), timed_chars(object_of(body, "alignment"))
 
-    def _without_json(self, message: str, begin: int, end: int) -> Chunk | None:
+    def _without_audio(self, message: str, begin: int, end: int) -> Chunk | None:
+        """A chunk of any shape, which is learned if it has no characters: JSON sees all but the audio."""
         rest = from_json(message[:begin] + message[end:])
         if not isinstance(rest, dict) or rest.get("type") != "audio":
             return None
         body = object_of(rest, "audio_event")
         if body.get("audio_base_64") != "":
             return None
-        event_id = id_of(body)
-        usual = None if body.get("alignment") else _TAIL.fullmatch(message, end)
+        event_id, chars = id_of(body), timed_chars(object_of(body, "alignment"))
+        usual = None if chars[0] else _TAIL.fullmatch(message, end)
         if usual is not None and usual["number"] == str(event_id) and event_id > self._taken_back:
             self._learn(message, begin, usual)
-        return self._decode(message[begin:end]), event_id, timed_chars(object_of(body, "alignment"))
+        return self._decode(message[begin:end]), event_id, chars
 
     def _learn(self, message: str, begin: int, usual: re.Match[str]) -> None:
         size, (number_from, number_end) = len(message), usual.span("number")

@@ -143,6 +143,20 @@ def test_more_of_an_answer_is_what_no_interruption_took_back_and_is_written_alik
     assert (reader.more(shape % number) is not None) is is_more
 
 
+def test_chunks_without_characters_are_written_alike_whether_or_not_their_alignment_is_there() -> None:
+    empty = '{"chars":[],"char_start_times_ms":[],"char_durations_ms":[]}'
+    spoken = '{"chars":["a"],"char_start_times_ms":[0],"char_durations_ms":[9]}'
+    shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s,"alignment":%s}}'
+    reader = AudioReader()
+    reader.read(shape % (40, empty))
+
+    spoken_chunk = read(reader, shape % (41, spoken))
+
+    assert spoken_chunk == (b"\0\0\0", 41, ("a", [0]))
+    assert reader.more(shape % (42, empty)) == b"\0\0\0"
+    assert reader.more(shape % (42, spoken)) is None
+
+
 def test_a_chunk_that_was_taken_back_teaches_the_reader_nothing() -> None:
     shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s}}'
     reader = AudioReader()
