@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from typing import Any
 
 import pytest
@@ -25,63 +23,11 @@ from roomkit.testing import (
     transcribe,
     wait,
 )
-from roomkit.testing.simulators.elevenlabs.server import PATH
 from roomkit.testing.simulators.elevenlabs.sound import in_format
 from roomkit.testing.simulators.sound import tone
-from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WireRefused
-from tests.wire.elevenlabs_messages import check_server
+from tests.testing.elevenlabs_talk import BEGIN, Client, begun
 
 pytestmark = pytest.mark.virtual_time
-
-URL = f"wss://simulated{PATH}?agent_id=agent_1"
-BEGIN = {"type": "conversation_initiation_client_data"}
-SPEECH = in_format(tone(400) + bytes(500 * 48), "pcm_16000")
-
-
-class Client:
-    """A client in memory that says what it likes, and checks every event it gets against the vendor's models."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.closed: WireClosed | None = None
-
-    async def dial(self, simulator: ElevenLabsSimulator, url: str = URL, **headers: str) -> Client:
-        self.wire = await simulator.dial(Endpoint(url, headers))
-        self.wire.start(self._on_message, self._on_close)
-        return self
-
-    def _on_message(self, message: WireMessage) -> None:
-        event = json.loads(message)
-        check_server(event)
-        self.events.append(event)
-        if event["type"] == "ping":
-            self.says({"type": "pong", "event_id": event["ping_event"]["event_id"]})
-
-    def _on_close(self, closed: WireClosed) -> None:
-        self.closed = closed
-
-    def says(self, *messages: dict[str, Any] | str | bytes) -> None:
-        for message in messages:
-            self.wire.send(json.dumps(message) if isinstance(message, dict) else message)
-
-    def speaks(self, audio: bytes = SPEECH) -> None:
-        self.says({"user_audio_chunk": base64.b64encode(audio).decode()})
-
-    def of(self, type_: str) -> list[dict[str, Any]]:
-        """The bodies of all events of a type."""
-        found = [event for event in self.events if event["type"] == type_]
-        return [next(body for key, body in event.items() if key != "type") for event in found]
-
-    def types(self) -> list[str]:
-        return [event["type"] for event in self.events if event["type"] != "ping"]
-
-
-async def begun(script: Script | None = None, agent: SimulatedAgent | None = None, **begin: Any) -> Client:
-    client = await Client().dial(ElevenLabsSimulator(script, agent=agent))
-    client.says({**BEGIN, **begin})
-    await asyncio.sleep(0.01)
-    return client
-
 
 # --- the first message ----------------------------------------------------------------------------------------------
 
@@ -189,69 +135,6 @@ async def test_a_result_of_an_unknown_call_is_refused_and_the_conversation_goes_
 
     assert client.of("error")[0]["error_type"] == "value_error"
     assert client.of("agent_response")[0]["agent_response"] == "You said: Hi"
-
-
-async def test_a_client_that_answers_no_ping_is_given_up() -> None:
-    agent = SimulatedAgent(ping_interval_ms=1_000, pong_timeout_ms=3_000)
-    wire = await ElevenLabsSimulator(agent=agent).dial(Endpoint(URL))
-    closes: list[WireClosed] = []
-    wire.start(lambda _: None, closes.append)
-
-    wire.send(json.dumps(BEGIN))
-    await asyncio.sleep(5)
-
-    assert [close.code for close in closes] == [1011]
-
-
-@pytest.mark.parametrize("override", [{}, {"conversation": {"max_duration_seconds": 30}}])
-async def test_the_longest_duration_ends_it_with_an_error_and_a_normal_close(override: dict[str, Any]) -> None:
-    client = await begun(agent=SimulatedAgent(max_duration_s=60), conversation_config_override=override)
-
-    await asyncio.sleep(29)
-    assert client.closed is None
-    await asyncio.sleep(32)
-
-    assert client.of("error")[0]["error_type"] == "max_duration_exceeded"
-    assert client.closed is not None
-    assert client.closed.code == 1000
-
-
-# --- who is let in --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "headers", "status"),
-    [
-        ("wss://simulated/v1/other?agent_id=a", {}, 404),
-        (f"wss://simulated{PATH}", {}, 404),
-        (f"wss://simulated{PATH}?agent_id=other", {"xi-api-key": "xi-right"}, 404),
-        (f"wss://simulated{PATH}?agent_id=agent_1", {}, 401),
-        (f"wss://simulated{PATH}?agent_id=agent_1", {"xi-api-key": "xi-wrong"}, 401),
-        (f"wss://simulated{PATH}?agent_id=agent_1&conversation_signature=made_up", {}, 403),
-    ],
-)
-async def test_who_may_not_come_in_is_told_so_by_status(url: str, headers: dict[str, str], status: int) -> None:
-    simulator = ElevenLabsSimulator(agent=SimulatedAgent(is_private=True), agent_id="agent_1", api_key="xi-right")
-
-    with pytest.raises(WireRefused) as refused:
-        await Client().dial(simulator, url, **headers)
-
-    assert refused.value.status == status
-
-
-async def test_a_signed_url_opens_one_conversation_within_15_minutes() -> None:
-    simulator = ElevenLabsSimulator(agent=SimulatedAgent(is_private=True), clock=VirtualClock())
-    signed = simulator.signed_url("agent_1")
-
-    await Client().dial(simulator, signed)
-    with pytest.raises(WireRefused):
-        await Client().dial(simulator, signed)
-    late = simulator.signed_url("agent_1")
-    await asyncio.sleep(15 * 60)
-    with pytest.raises(WireRefused) as refused:
-        await Client().dial(simulator, late)
-
-    assert refused.value.status == 403
 
 
 # --- turns ----------------------------------------------------------------------------------------------------------

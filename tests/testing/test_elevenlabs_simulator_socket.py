@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from roomkit.cli.simulate import simulate
@@ -41,12 +42,38 @@ async def test_signed_urls_are_given_out_on_the_same_port(query: str, headers: d
     assert ("signed_url" in answer.json()) is (status == 200)
 
 
-async def test_a_wrong_key_is_refused_before_the_upgrade() -> None:
-    async with ElevenLabsSimulator(api_key="xi-right").serve() as server:
+async def test_an_agent_that_is_not_there_is_refused_before_the_upgrade() -> None:
+    async with ElevenLabsSimulator(agent_id="agent_1").serve() as server:
         with pytest.raises(InvalidStatus) as refused:
-            await connect(f"{server.url}?agent_id=a", additional_headers={"xi-api-key": "xi-wrong"})
+            await connect(f"{server.url}?agent_id=other")
 
-    assert refused.value.response.status_code == 401
+    assert refused.value.response.status_code == 404
+
+
+async def test_a_wrong_key_is_told_by_a_close_after_it() -> None:
+    async with (
+        ElevenLabsSimulator(api_key="xi-right").serve() as server,
+        connect(f"{server.url}?agent_id=a", additional_headers={"xi-api-key": "xi-wrong"}) as client,
+    ):
+        await client.wait_closed()
+
+    assert client.close_code == 1008
+
+
+@pytest.mark.parametrize(("asked", "times"), [("&include_conversation_id=true", 1), ("", 2)])
+async def test_a_signed_url_opens_as_many_conversations_as_it_was_asked_for(asked: str, times: int) -> None:
+    begun = []
+    async with ElevenLabsSimulator().serve() as server, httpx.AsyncClient() as http:
+        answer = await http.get(
+            f"{server.base_url}{PATH}/get-signed-url?agent_id=a{asked}", headers={"xi-api-key": "xi-any"}
+        )
+        for _ in range(2):
+            with contextlib.suppress(ConnectionClosed):
+                async with connect(answer.json()["signed_url"]) as client:
+                    await client.send(BEGIN)
+                    begun.append(json.loads(await client.recv())["type"])
+
+    assert begun == ["conversation_initiation_metadata"] * times
 
 
 @pytest.mark.parametrize(("offered", "taken"), [([], None), (["convai"], "convai"), (["other", "convai"], "convai")])

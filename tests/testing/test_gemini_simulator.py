@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from roomkit.testing.simulators.gemini.session import CONNECTION_LIMIT_MS, SESSION_LIMIT_MS
 from roomkit.testing.simulators.sound import tone
 from roomkit.testing.simulators.speech import Call, Speech
 from tests.testing.gemini_talk import EARLY, MANUAL, NATIVE, NEWEST, WORDS, Talk, audio, members, spoken
@@ -297,30 +296,6 @@ def test_handles_are_given_between_answers_and_taken_up_by_the_same_model_for_tw
     assert len(found.history) == 1
     assert talk.handles.find(newest, "other", 0) is None
     assert talk.handles.find(newest, NATIVE.removeprefix("models/"), 3 * 3_600_000) is None
-
-
-def test_a_connection_ends_after_its_limit_and_says_so_before() -> None:
-    talk = Talk(contextWindowCompression={})
-
-    (notice,) = talk.waits(CONNECTION_LIMIT_MS - 60_000)
-    assert notice == {"goAway": {"timeLeft": "60s"}}
-    talk.waits(60_000)
-    assert talk.closed is not None
-    assert talk.closed.code == 1011
-
-
-def test_a_session_without_compression_ends_after_its_own_limit_however_often_it_is_taken_up() -> None:
-    first = Talk(sessionResumption={})
-    first.waits(CONNECTION_LIMIT_MS - 100_000)
-    first.says(WORDS)
-    first.answers(spoken())
-    handle = first.waits(100)[-1]["sessionResumptionUpdate"]["newHandle"]
-
-    second = Talk(first.handles, sessionResumption={"handle": handle})
-    second.waits(SESSION_LIMIT_MS - CONNECTION_LIMIT_MS + 100_000)
-
-    assert second.closed is not None
-    assert "Session duration" in second.closed.reason
 
 
 def test_reasons_fit_into_a_close_frame() -> None:

@@ -19,7 +19,7 @@ from roomkit.testing import ElevenLabsSimulator, SimulatedAgent
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.realtime.provider_events import ProviderEvent
 from roomkit.voice.realtime.providers.elevenlabs import ElevenLabsRealtimeProvider as PublicName
-from roomkit.voice.wires.port import WireClosed
+from roomkit.voice.wires.port import Endpoint, WireClosed, WirePort, WireRefused
 
 KEY = "xi-secret-key"
 
@@ -241,8 +241,18 @@ async def test_a_setting_that_cannot_work_costs_no_signed_url() -> None:
 async def test_a_wrong_key_on_the_socket_is_refused_for_good() -> None:
     simulator = ElevenLabsSimulator(api_key="xi-right")
 
-    with pytest.raises(ProviderRefusedError, match="ELEVENLABS_API_KEY") as refused:
+    with pytest.raises(ProviderRefusedError, match="needs a key") as refused:
         await ElevenLabsRealtimeProvider(config(), dial=simulator.dial).open_link(LinkConfig("s"), Sink())
+
+    assert refused.value.code == "policy_violation"
+
+
+async def test_a_refusal_by_status_says_where_the_key_is_to_be_put() -> None:
+    async def dial(endpoint: Endpoint) -> WirePort:
+        raise WireRefused(401, "no")
+
+    with pytest.raises(ProviderRefusedError, match="ELEVENLABS_API_KEY") as refused:
+        await ElevenLabsRealtimeProvider(config(), dial=dial).open_link(LinkConfig("s"), Sink())
 
     assert refused.value.code == "http_401"
 

@@ -22,6 +22,7 @@ class SimulatedAgent:
         prompt: Only its ``{{variables}}`` matter, each must be given by the client; live, it instructs the agent.
         tools: The client tools it may ask for when it is live; a script asks for any.
         is_private: A key or a signed URL is needed.
+        branch_ids: Its branches, of which a client may name one; by default any.
         allowed_overrides: Dotted paths that a client may override (``"tts.voice_id"``).
         input_format: Of the caller's audio.
         output_format: Of the agent's audio.
@@ -29,6 +30,8 @@ class SimulatedAgent:
         aligns: Whether audio comes with character times.
         chunk_ms: Length of an audio event.
         max_duration_s: When the conversation is ended.
+        silence_end_call_timeout_s: After how long without audio or another sign of the caller it is ended; by default
+            never.
         ping_interval_ms: How often the client is pinged.
         pong_timeout_ms: How long after a ping the conversation is given up.
         silence_ms: Of the caller, that ends a turn.
@@ -38,6 +41,7 @@ class SimulatedAgent:
     prompt: str = ""
     tools: tuple[ToolSpec, ...] = ()
     is_private: bool = False
+    branch_ids: frozenset[str] | None = None
     allowed_overrides: frozenset[str] = frozenset(OVERRIDES)
     input_format: str = "pcm_16000"
     output_format: str = "pcm_16000"
@@ -45,6 +49,7 @@ class SimulatedAgent:
     aligns: bool = True
     chunk_ms: int = 250
     max_duration_s: float = 600.0
+    silence_end_call_timeout_s: float | None = None
     ping_interval_ms: float = 2_000.0
     pong_timeout_ms: float = 20_000.0
     silence_ms: int = 400

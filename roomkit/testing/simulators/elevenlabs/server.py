@@ -1,17 +1,21 @@
 """`ElevenLabsSimulator`: the ElevenLabs Agents server on a real socket, or in memory, playing the same script.
 
-It decides who is let in, by key or signed URL, which it gives out too; scripts and ways in are `SimulatedServer`'s.
+It decides who is let in, by key or signed URL, which it gives out too; scripts and ways in are `SimulatedServer`'s. Who
+may not come in, or names a branch that is not there, is told by a close after the upgrade, as by the vendor; an unknown
+agent gets HTTP 404, which is ours: what the vendor does is not known.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.testing.simulators.account import Account
+from roomkit.testing.simulators.connection import Close
 from roomkit.testing.simulators.door import HttpAnswer, Manners, Upgrade
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.director import ElevenLabsDirector
@@ -36,6 +40,14 @@ SUBPROTOCOL: Final = "convai"
 MANNERS: Final = Manners(PATH, "", SUBPROTOCOL, READ_LIMIT_BYTES, audio_bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """Of a signed URL: until when it opens conversations, and whether more than one."""
+
+    until_ms: float
+    opens_once: bool
+
+
 class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
     """The ElevenLabs Agents server as a test wants it.
 
@@ -43,10 +55,11 @@ class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
         script: What the agent does; or a function making a script for each connection. By default it just answers.
         agent: How the agent is set up.
         agent_id: The only agent there is; by default any id will do.
-        api_key: The only key it takes; by default any.
+        api_key: The only key it takes (close 1008 for another); by default any.
         keep_audio: Keep the caller's audio; see `ElevenLabsSimulatorSession.caller_audio`.
         max_connections: Connections at once; one more gets HTTP 429 on the upgrade.
         responses_per_minute: Answers in any 60 s over all connections; one more ends its own with an error and 1011.
+            For neither has the vendor published what it does: both are our guess.
         on_log: Told each line of the log as it is written.
         clock: Where ids and times come from.
         live: Answers instead of a script: ``LocalRealtimeProvider()``, or any cascade of yours.
@@ -81,7 +94,7 @@ class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
         self._agent_id = agent_id
         self._api_key = api_key
         self._keep_audio = keep_audio
-        self._signatures: dict[str, float] = {}
+        self._signatures: dict[str, _Signature] = {}
 
     async def sign(self, config: ElevenLabsRealtimeConfig) -> str:
         """A signed URL in memory, for a provider whose ``dial`` is in memory too.
@@ -97,10 +110,10 @@ class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
             raise ProviderRefusedError(f"the simulator signs no URL: HTTP {status}", code=f"http_{status}")
         return str(json.loads(text)["signed_url"])
 
-    def signed_url(self, agent_id: str, origin: str = "wss://simulated") -> str:
-        """A URL that opens one conversation within 15 minutes."""
+    def signed_url(self, agent_id: str, origin: str = "wss://simulated", *, opens_once: bool = False) -> str:
+        """A URL that opens conversations within 15 minutes, or the first one only."""
         signature = self._clock.new_id("cvtkn")
-        self._signatures[signature] = self._clock.now_ms() + SIGNATURE_LIFE_MS
+        self._signatures[signature] = _Signature(self._clock.now_ms() + SIGNATURE_LIFE_MS, opens_once)
         return f"{origin}{PATH}?agent_id={agent_id}&conversation_signature={signature}"
 
     def _refusal(self, upgrade: Upgrade) -> HttpAnswer | None:
@@ -111,12 +124,6 @@ class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
         agent_id = upgrade.query.get("agent_id", "")
         if not agent_id or self._agent_id not in (None, agent_id):
             return 404, "no such agent"
-        if signature := upgrade.query.get("conversation_signature", ""):
-            until_ms = self._signatures.pop(signature, None)
-            return (403, "signature not valid") if until_ms is None or self._clock.now_ms() >= until_ms else None
-        key = self._key_of(upgrade)
-        if key is None or (self._agent.is_private and not key):
-            return 401, "the agent needs a key or a signed URL"
         return None
 
     def _sign(self, upgrade: Upgrade, origin: str) -> HttpAnswer:
@@ -128,7 +135,8 @@ class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
             return 422, json.dumps({"detail": [{"loc": ["query", "agent_id"], "msg": "field required"}]})
         if self._agent_id not in (None, agent_id):
             return 404, json.dumps({"detail": {"status": "agent_not_found", "message": "no such agent"}})
-        return 200, json.dumps({"signed_url": self.signed_url(agent_id, origin)})
+        opens_once = upgrade.query.get("include_conversation_id") == "true"
+        return 200, json.dumps({"signed_url": self.signed_url(agent_id, origin, opens_once=opens_once)})
 
     def _key_of(self, upgrade: Upgrade) -> str | None:
         """The key, ``""`` without one; `None` when it is wrong."""
@@ -136,13 +144,36 @@ class ElevenLabsSimulator(SimulatedServer[ElevenLabsSimulatorSession]):
         return None if key and self._api_key not in (None, key) else key
 
     def _session(self, upgrade: Upgrade, now_ms: float) -> ElevenLabsSimulatorSession:
-        return ElevenLabsSimulatorSession(
+        session = ElevenLabsSimulatorSession(
             new_id=self._clock.new_id,
             agent=self._agent,
             now_ms=now_ms,
             keep_audio=self._keep_audio,
             account=self._account,
         )
+        if (sent_away := self._sent_away(upgrade)) is not None:
+            session.close(sent_away.code, sent_away.reason)
+        return session
+
+    def _sent_away(self, upgrade: Upgrade) -> Close | None:
+        """Refusals the real server sends only after the upgrade."""
+        if not self._may_enter(upgrade):
+            return Close(1008, "the agent needs a key or a signed URL")
+        branches = self._agent.branch_ids
+        if branches is not None and upgrade.query.get("branch_id") not in (None, *branches):
+            return Close(3000, "Request error")
+        return None
+
+    def _may_enter(self, upgrade: Upgrade) -> bool:
+        if not (name := upgrade.query.get("conversation_signature", "")):
+            key = self._key_of(upgrade)
+            return key is not None and bool(key or not self._agent.is_private)
+        signature = self._signatures.get(name)
+        if signature is None or self._clock.now_ms() >= signature.until_ms:
+            return False
+        if signature.opens_once:
+            del self._signatures[name]
+        return True
 
     def _scripted(self, session: ElevenLabsSimulatorSession, script: Script, now_ms: float) -> ElevenLabsDirector:
         return ElevenLabsDirector(session, script, now_ms)

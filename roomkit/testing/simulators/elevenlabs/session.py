@@ -15,6 +15,7 @@ from typing import Any, Final
 from roomkit.testing.simulators.account import Account
 from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent, filled
+from roomkit.testing.simulators.elevenlabs.lifetime import End, Lifetime
 from roomkit.testing.simulators.elevenlabs.reading import Reading
 from roomkit.testing.simulators.elevenlabs.sound import FRAME_MS, Ear, Listener, bytes_per_ms
 from roomkit.testing.simulators.elevenlabs.speaking import Voice
@@ -32,6 +33,10 @@ from roomkit.testing.simulators.steps import Turn
 
 ERROR_CODES: Final = {"invalid_message": 1002, "missing_fields": 1002, "llm_error": 1011}
 """What an ``error_type`` closes with; 1008 unless it is here."""
+SIGNS_OF_LIFE: Final = frozenset({AUDIO, "user_activity", "user_message", "multimodal_message"})
+"""What keeps a conversation from ending for silence."""
+RATE_ERROR: Final = "llm_error"
+"""An answer beyond the account's rate ends its conversation with this and 1011. The vendor's own way is not known."""
 
 
 class ElevenLabsSimulatorSession:
@@ -81,10 +86,7 @@ class ElevenLabsSimulatorSession:
         self._account = account
         self._out: list[Output] = []
         self._ear = Ear(agent.input_format, agent.silence_ms)
-        self._ends_ms = now_ms + agent.max_duration_s * 1000
-        self._next_ping_ms = now_ms
-        self._ping_id = 0
-        self._unanswered_since_ms: float | None = None
+        self._lifetime = Lifetime(agent, now_ms)
         self._calls: dict[str, str] = {}
 
     @property
@@ -97,12 +99,8 @@ class ElevenLabsSimulatorSession:
         """Loop time at which `wake` has something to do."""
         if self.is_over:
             return None
-        times_ms: list[float] = [self._ends_ms]
-        if self.is_begun:
-            times_ms.append(self._next_ping_ms)
-        if self.voice.due_ms is not None:
-            times_ms.append(self.voice.due_ms)
-        return min(times_ms)
+        ends_ms, speaks_ms = self._lifetime.due_ms(self.voice.plays_until_ms), self.voice.due_ms
+        return ends_ms if speaks_ms is None else min(ends_ms, speaks_ms)
 
     def take(self) -> list[Output]:
         """What is to be sent; empties it."""
@@ -129,10 +127,7 @@ class ElevenLabsSimulatorSession:
         """Do what has become due."""
         self._now_ms = now_ms
         self.voice.wake(now_ms)
-        if now_ms >= self._ends_ms:
-            self.refuse("max_duration_exceeded", "Maximum duration reached", code=1000)
-        elif self.is_begun and now_ms >= self._next_ping_ms:
-            self._ping(now_ms)
+        self._live_on()
 
     # --- what it says ---------------------------------------------------------------------------------------------
 
@@ -196,13 +191,15 @@ class ElevenLabsSimulatorSession:
     # --- what it hears --------------------------------------------------------------------------------------------
 
     def _handle(self, event: Mapping[str, Any]) -> bool:
+        if event["type"] in SIGNS_OF_LIFE:
+            self._lifetime.heard(self._now_ms)
         match event["type"]:
             case "conversation_initiation_client_data":
                 self._begin(event)
             case "user_audio_chunk":
                 self._hear(event[AUDIO])
             case "pong":
-                self._unanswered_since_ms = None
+                self._lifetime.pong()
             case "client_tool_result":
                 return self._take_result(event)
             case "user_message":
@@ -229,16 +226,14 @@ class ElevenLabsSimulatorSession:
 
     def _open(self, overrides: dict[str, Any], variables: dict[str, Any]) -> None:
         self.overrides, self.variables, self.is_begun = overrides, variables, True
-        self._ends_ms = min(
-            self._ends_ms, self._now_ms + overrides.get("conversation.max_duration_seconds", 1e9) * 1000.0
-        )
+        self._lifetime.begin(self._now_ms, overrides.get("conversation.max_duration_seconds"))
         self.emit(
             "conversation_initiation_metadata",
             conversation_id=self.id,
             agent_output_audio_format=self.agent.output_format,
             user_input_audio_format=self.agent.input_format,
         )
-        self._ping(self._now_ms)
+        self._live_on()
         first_message = overrides.get("agent.first_message", self.agent.first_message)
         if first_message and self.listener is not None:
             self.listener.on_first_message(filled(first_message, variables))
@@ -274,7 +269,7 @@ class ElevenLabsSimulatorSession:
         self.voice.interrupt(self._now_ms)
         self.voice.next_event()
         if self._account is not None and not self._account.takes_response():
-            return self.refuse("llm_error", "Rate limit reached")
+            return self.refuse(RATE_ERROR, "Rate limit reached")
         self.heard.append((turn, words))
         self.owes_answer = True
         return None
@@ -286,12 +281,12 @@ class ElevenLabsSimulatorSession:
         self.owes_answer = self.owes_answer or not self.open_calls
         return True
 
-    def _ping(self, now_ms: float) -> None:
-        if self._unanswered_since_ms is None:
-            self._unanswered_since_ms = now_ms
-        elif now_ms - self._unanswered_since_ms >= self.agent.pong_timeout_ms:
-            return self.refuse("transport_receive_timeout", "the client answers no ping", code=1011)
-        self._ping_id += 1
-        self._next_ping_ms = now_ms + self.agent.ping_interval_ms
-        self.emit("ping", event_id=self._ping_id, ping_ms=45 if self._ping_id > 1 else None)
-        return None
+    def _live_on(self) -> None:
+        """Ping the client, or end the conversation, if it is time."""
+        for due in self._lifetime.wake(self._now_ms, self.voice.plays_until_ms):
+            if not isinstance(due, End):
+                self.emit("ping", **due)
+            elif due.error_type:
+                self.refuse(due.error_type, due.message, code=due.code)
+            else:
+                self.close(due.code, due.message)

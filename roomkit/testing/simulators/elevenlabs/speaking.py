@@ -7,11 +7,11 @@ the first event on: so it knows, as the real one believes to, how much was heard
 from __future__ import annotations
 
 import base64
-import heapq
 from typing import Any, Final, Protocol
 
 from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
 from roomkit.testing.simulators.elevenlabs.sound import alignment_of, bytes_per_ms, in_format
+from roomkit.testing.simulators.later import Later
 from roomkit.testing.simulators.sound import tone
 from roomkit.testing.simulators.speech import Speech
 
@@ -38,8 +38,7 @@ class Voice:
     def __init__(self, emit: Emit, agent: SimulatedAgent, now_ms: float) -> None:
         self._emit = emit
         self._agent = agent
-        self._later: list[tuple[float, int, str, dict[str, Any]]] = []
-        self._later_count = 0
+        self._later: Later[tuple[str, dict[str, Any]]] = Later()
         self._sent_until_ms = self._played_until_ms = self._plays_from_ms = now_ms
         self._text = ""
         self._is_unfinished = False
@@ -48,17 +47,17 @@ class Voice:
     @property
     def due_ms(self) -> float | None:
         """Loop time of the next event."""
-        return self._later[0][0] if self._later else None
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether an answer has events to come."""
-        return bool(self._later)
+        return self._later.due_ms
 
     @property
     def plays_from_ms(self) -> float:
         """When the newest answer began to be heard, as the server believes."""
         return self._plays_from_ms
+
+    @property
+    def plays_until_ms(self) -> float:
+        """When everything that was said was heard, as the server believes."""
+        return self._played_until_ms
 
     def next_event(self) -> int:
         """The number of another turn."""
@@ -67,8 +66,7 @@ class Voice:
 
     def emit_at(self, due_ms: float, type_: str, **fields: Any) -> None:
         """Send an event at a time; events of one time in order."""
-        self._later_count += 1
-        heapq.heappush(self._later, (due_ms, self._later_count, type_, fields))
+        self._later.put(due_ms, (type_, fields))
 
     def afterwards(self, type_: str, **fields: Any) -> None:
         """Send an event once the current answer was sent."""
@@ -77,8 +75,7 @@ class Voice:
     def wake(self, now_ms: float) -> None:
         """Send what is due."""
         self._sent_until_ms = max(self._sent_until_ms, now_ms)
-        while self._later and self._later[0][0] <= now_ms:
-            _, _, type_, fields = heapq.heappop(self._later)
+        for type_, fields in self._later.due(now_ms):
             self._emit(type_, **fields)
 
     def speak(self, speech: Speech, now_ms: float) -> None:
@@ -138,8 +135,7 @@ class Voice:
         """The caller speaks: stop, and say how much was heard, as far as the server believes."""
         if now_ms >= self._played_until_ms:
             return
-        self._later = [one for one in self._later if one[2] not in ANSWER_EVENTS]
-        heapq.heapify(self._later)
+        self._later.drop(lambda event: event[0] in ANSWER_EVENTS)
         length_ms = self._played_until_ms - self._plays_from_ms
         heard = max(0.0, now_ms - self._plays_from_ms) / length_ms if length_ms else 0.0
         self._sent_until_ms = self._played_until_ms = now_ms

@@ -33,6 +33,7 @@ class Answers:
 
     Attributes:
         is_thinking: An answer was asked for and nobody has said what it is.
+        spoken_ms: How much of the current answer was sent; until `on_busy` was told that it is over.
         writes_words: Whether the session wants what the agent says as text.
     """
 
@@ -52,7 +53,7 @@ class Answers:
         self._waiting_turns = 0
         self._blocking: dict[str, str] = {}
         self._beside: dict[str, str] = {}
-        self._spoken_ms = 0.0
+        self.spoken_ms = 0.0
         self._is_open = False
         self._token: object | None = None
         self._heard_until_ms = 0.0
@@ -117,7 +118,7 @@ class Answers:
         """The next sound: PCM16 LE mono at 24 kHz."""
         self._emit(audio_message(base64.b64encode(pcm).decode()))
         duration_ms = len(pcm) / bytes_per_ms("audio/pcm")
-        self._spoken_ms += duration_ms
+        self.spoken_ms += duration_ms
         self._heard_until_ms = max(self._heard_until_ms, now_ms) + duration_ms
 
     def finish(self, calls: Sequence[Call], now_ms: float) -> None:
@@ -176,7 +177,7 @@ class Answers:
             for word in words_before(words, index, len(chunks)):
                 self._write(word)
             self._emit(audio_message(chunk))
-            self._spoken_ms += duration_ms
+            self.spoken_ms += duration_ms
             yield duration_ms, speech.is_realtime
         if not chunks:
             for word in words:
@@ -198,15 +199,16 @@ class Answers:
         self._emit({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage()})
 
     def _over(self) -> None:
-        self._spoken_ms, self._is_open, self._token = 0.0, False, None
+        self._is_open, self._token = False, None
         self._on_busy(False)
+        self.spoken_ms = 0.0
         if self._waiting_turns:
             self._waiting_turns -= 1
             self.is_thinking = True
 
     def _usage(self) -> dict[str, Any]:
         """Invented but steady: 50 tokens went in, 25 a second of audio came out."""
-        spoken = round(self._spoken_ms * _TOKENS_PER_S / 1000)
+        spoken = round(self.spoken_ms * _TOKENS_PER_S / 1000)
         return {
             "promptTokenCount": 50,
             "responseTokenCount": spoken,

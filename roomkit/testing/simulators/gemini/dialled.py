@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,15 @@ from roomkit.testing.simulators.door import Upgrade
 
 _SERVICE: Final = "/ws/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
 PATH: Final = _SERVICE.format("v1beta")
-_PATHS: Final = re.compile(re.escape(_SERVICE).replace(r"\{\}", "(v1|v1beta|v1alpha)") + "(Constrained)?")
+_PATHS: Final = frozenset(
+    {
+        _SERVICE.format("v1"),
+        _SERVICE.format("v1beta"),
+        _SERVICE.format("v1alpha"),
+        _SERVICE.format("v1alpha") + "Constrained",
+    }
+)
+"""The last one is for ephemeral tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Dialled:
     @property
     def is_known(self) -> bool:
         """Whether the service answers there."""
-        return _PATHS.fullmatch(self.path) is not None
+        return self.path in _PATHS
 
     @property
     def is_alpha(self) -> bool:

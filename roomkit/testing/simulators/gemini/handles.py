@@ -18,12 +18,14 @@ class Saved:
         model: Handles are good for the model they were made with.
         history: The contents so far.
         age_ms: How long the session had lasted, over all its connections.
+        tokens: What its context held.
         saved_ms: Loop time of the saving.
     """
 
     model: str
     history: tuple[dict[str, Any], ...]
     age_ms: float
+    tokens: float
     saved_ms: float
 
 

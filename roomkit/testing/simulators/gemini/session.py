@@ -6,7 +6,6 @@ service does. It says nothing of its own accord: what the model "says" is told i
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,20 +16,18 @@ from roomkit.testing.simulators.connection import Close, Output
 from roomkit.testing.simulators.gemini.answers import Answers
 from roomkit.testing.simulators.gemini.handles import Handles, Saved
 from roomkit.testing.simulators.gemini.hearing import Hearing, Listener, Piece
+from roomkit.testing.simulators.gemini.lifetime import CONTEXT_FULL, Lifetime
 from roomkit.testing.simulators.gemini.reading import Json, Reading
 from roomkit.testing.simulators.gemini.settings import Refused, Settings
+from roomkit.testing.simulators.later import Later
 from roomkit.testing.simulators.speech import Call, Speech
 from roomkit.testing.simulators.steps import Turn
 
 SETUP_MS: Final = 10
 """Until ``setupComplete``: long enough to catch a client that does not wait for it."""
-CONNECTION_LIMIT_MS: Final = 10 * 60 * 1000
-NOTICE_MS: Final = 60 * 1000
-"""``goAway`` comes this long before the end of a connection."""
-SESSION_LIMIT_MS: Final = 15 * 60 * 1000
-"""Of audio, where nothing compresses the context."""
 MAX_REASON_BYTES: Final = 123
 QUOTA_REASON: Final = "You exceeded your current quota, please check your plan and billing details."
+"""Comes with close code 1011; the service has no error messages to say it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +81,21 @@ class GeminiSimulatorSession:
         self._is_alpha = is_alpha
         self._keep_audio = keep_audio
         self._account = account
-        self._began_ms = self._now_ms = now_ms
-        self._age_ms = 0.0
-        self._later: list[tuple[float, int, Json]] = []
-        self._later_count = 0
+        self._now_ms = now_ms
+        self._lifetime = Lifetime(now_ms)
+        self._later: Later[Json] = Later()
         self._is_ready = False
         self._has_history = False
         self._hearing = Hearing()
         self.answers = Answers(self.emit, new_id, is_async=self._is_async, on_busy=self._on_busy)
-        self._deadlines: list[tuple[float, Callable[[], None]]] = [
-            (now_ms + CONNECTION_LIMIT_MS - NOTICE_MS, self._give_notice),
-            (
-                now_ms + CONNECTION_LIMIT_MS,
-                lambda: self.close(1011, "Deadline expired before operation could complete."),
-            ),
-        ]
 
     @property
     def due_ms(self) -> float | None:
         """Loop time at which `wake` has something to do."""
         if self.is_over:
             return None
-        later_ms = self._later[0][0] if self._later else None
-        times_ms = [self.answers.due_ms, later_ms, *(at_ms for at_ms, _ in self._deadlines)]
-        return min((one for one in times_ms if one is not None), default=None)
+        times_ms = (self.answers.due_ms, self._later.due_ms, self._lifetime.due_ms)
+        return min(one for one in times_ms if one is not None)
 
     def take(self) -> list[Output]:
         """What is to be sent; empties it."""
@@ -123,21 +111,24 @@ class GeminiSimulatorSession:
             self._handle(reading)
         except Refused as refused:
             self.close(refused.code, str(refused))
+        self._close_if_full()
         return not self.is_over
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""
         self._now_ms = now_ms
-        while self._later and self._later[0][0] <= now_ms:
-            message = heapq.heappop(self._later)[2]
+        for message in self._later.due(now_ms):
             self.emit(message)
             if "setupComplete" in message:
                 self._is_ready = True
                 self._offer_handle()
         self.answers.wake(now_ms)
-        for deadline in [one for one in self._deadlines if one[0] <= now_ms]:
-            self._deadlines.remove(deadline)
-            deadline[1]()
+        for due in self._lifetime.wake(now_ms):
+            if isinstance(due, Close):
+                self.close(due.code, due.reason)
+            else:
+                self.emit(due)
+        self._close_if_full()
 
     def emit(self, message: Mapping[str, Any]) -> None:
         """Send a server message."""
@@ -146,8 +137,7 @@ class GeminiSimulatorSession:
 
     def emit_at(self, at_ms: float, message: Json) -> None:
         """Send a server message at a later loop time."""
-        self._later_count += 1
-        heapq.heappush(self._later, (at_ms, self._later_count, message))
+        self._later.put(at_ms, message)
 
     def send_raw(self, message: Mapping[str, Any] | str | bytes) -> None:
         """Send something that need not be a message."""
@@ -201,10 +191,11 @@ class GeminiSimulatorSession:
             saved = self._handles.find(handle, settings.model, self._now_ms)
             if saved is None:
                 raise Refused("Invalid session resumption handle.")
-            self.history, self._age_ms = [*saved.history], saved.age_ms
-        if "contextWindowCompression" not in settings.setup:
-            ends_ms = self._began_ms + max(0.0, SESSION_LIMIT_MS - self._age_ms)
-            self._deadlines.append((ends_ms, lambda: self.close(1011, "Session duration limit exceeded.")))
+            self.history = [*saved.history]
+            self._lifetime.set_up(settings.setup, saved.age_ms, saved.tokens)
+        else:
+            self._lifetime.set_up(settings.setup)
+            self._lifetime.hold(settings.setup)
         self._has_history = handle is not None or not settings.waits_for_history
         self.answers.writes_words = "outputAudioTranscription" in settings.setup
         self._hearing.settings = settings
@@ -216,6 +207,7 @@ class GeminiSimulatorSession:
         turns: list[Json] = body.get("turns", [])
         self.settings.check_turns(turns, is_history=not self._has_history)
         self.history += turns
+        self._lifetime.hold(turns)
         is_complete = body.get("turnComplete", False)
         if not self._has_history:
             self._has_history = is_complete
@@ -233,11 +225,15 @@ class GeminiSimulatorSession:
                 self._let_hear(one)
             else:
                 self._noticed(one.is_start, one.turn)
+        if "video" in body:
+            self._lifetime.saw_picture()
         if "text" in body:
+            self._lifetime.hold(body["text"])
             self.answers.interrupt()
             self._take_turn(Heard("text", body["text"]))
 
     def _let_hear(self, piece: Piece) -> None:
+        self._lifetime.hold_sound(len(piece.pcm) / 2 / piece.rate_hz * 1000)
         if self._keep_audio:
             self.caller_audio += piece.pcm
         if self.listener is not None:
@@ -264,6 +260,7 @@ class GeminiSimulatorSession:
         self.answers.ask()
 
     def _tool_response(self, body: Json) -> None:
+        self._lifetime.hold(body)
         for response in body["functionResponses"]:
             call_id = response.get("id", "")
             if call_id not in self.answers.call_names:
@@ -278,6 +275,7 @@ class GeminiSimulatorSession:
 
     def _on_busy(self, is_busy: bool) -> None:
         if not is_busy:
+            self._lifetime.hold_sound(self.answers.spoken_ms)
             self._offer_handle()
         elif self._resumes:
             self.emit({"sessionResumptionUpdate": {"resumable": False}})
@@ -289,12 +287,13 @@ class GeminiSimulatorSession:
     def _offer_handle(self) -> None:
         if not self._resumes or self.settings is None:
             return
-        age_ms = self._age_ms + self._now_ms - self._began_ms
-        handle = self._handles.save(Saved(self.settings.model, tuple(self.history), age_ms, self._now_ms))
+        age_ms, tokens = self._lifetime.age_ms(self._now_ms), self._lifetime.tokens
+        handle = self._handles.save(Saved(self.settings.model, tuple(self.history), age_ms, tokens, self._now_ms))
         self.emit({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}})
 
-    def _give_notice(self) -> None:
-        self.emit({"goAway": {"timeLeft": f"{NOTICE_MS // 1000}s"}})
+    def _close_if_full(self) -> None:
+        if self._lifetime.is_full:
+            self.close(CONTEXT_FULL.code, CONTEXT_FULL.reason)
 
 
 def _words(turns: Sequence[Mapping[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 _INVALID: Final = "Request contains an invalid argument."
+_UNSUPPORTED: Final = "Operation is not implemented, or supported, or enabled."
 _DETECTION: Final[Mapping[str, Any]] = {}
 
 
@@ -16,7 +17,8 @@ class Refused(Exception):  # noqa: N818 -- it is an answer: a close frame
     """The service hangs up.
 
     Attributes:
-        code: The close code.
+        code: The close code: 1007 for what is wrong in itself, 1008 for what is not there or not for this model. Where
+            the vendor's reason is not known, it is ours.
     """
 
     def __init__(self, reason: str, *, code: int = 1007) -> None:
@@ -51,20 +53,27 @@ class Settings:
             raise Refused(_INVALID)
         if "enableAffectiveDialog" in generation and (not is_alpha or settings.is_newest):
             raise Refused("Unknown name \"enableAffectiveDialog\" at 'setup.generationConfig': Cannot find field.")
-        settings._check_newest(generation)
+        thinking = generation.get("thinkingConfig", {})
+        if settings.is_newest:
+            settings._check_newest(thinking)
+        elif settings.takes_history_only:
+            settings._check_3_1(thinking)
         return settings
 
-    def _check_newest(self, generation: Mapping[str, Any]) -> None:
-        if not self.is_newest:
-            return
-        thinking = generation.get("thinkingConfig", {})
+    def _check_3_1(self, thinking: Mapping[str, Any]) -> None:
+        if "thinkingBudget" in thinking:
+            raise Refused(_INVALID)
+        if any(one.get("behavior") == "NON_BLOCKING" for one in self.functions):
+            raise Refused(_UNSUPPORTED, code=1008)
+
+    def _check_newest(self, thinking: Mapping[str, Any]) -> None:
         if self.setup.get("proactivity", {}).get("proactiveAudio") is False:
             raise Refused("Proactive audio cannot be switched off for this model.")
         if "extended-thinking" in self.model:
             if "thinkingLevel" not in thinking:
                 raise Refused("This model requires a thinking level.")
             if any(one.get("behavior") == "BLOCKING" for one in self.functions):
-                raise Refused("BLOCKING functions are not supported by this model.")
+                raise Refused(_UNSUPPORTED, code=1008)
         elif thinking:
             raise Refused("Thinking is not supported by this model.")
 

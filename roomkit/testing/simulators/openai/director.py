@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event
+from roomkit.testing.simulators.openai.hearing import Heard
 from roomkit.testing.simulators.openai.reading import Reading, read
-from roomkit.testing.simulators.openai.session import Heard
 from roomkit.testing.simulators.openai.tables import CLIENT_EVENTS
 from roomkit.testing.simulators.playing import ScriptPlayer
 from roomkit.testing.simulators.rules import Record as Rules

@@ -6,40 +6,24 @@ server refuses. It says nothing of its own accord: what the model "says" is told
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Final
 
 from roomkit.testing.simulators.account import Account
-from roomkit.testing.simulators.connection import Close
+from roomkit.testing.simulators.connection import Close, Output
+from roomkit.testing.simulators.later import Later
 from roomkit.testing.simulators.openai.answers import Answers
 from roomkit.testing.simulators.openai.conversation import Conversation, Event, Item, Refused
 from roomkit.testing.simulators.openai.defaults import default_session, default_turn_detection
-from roomkit.testing.simulators.openai.ear import Ear, Listener, Started
-from roomkit.testing.simulators.openai.reading import Reading, decode_audio
+from roomkit.testing.simulators.openai.ear import Listener
+from roomkit.testing.simulators.openai.hearing import Heard, Hearing
+from roomkit.testing.simulators.openai.reading import Reading
 from roomkit.testing.simulators.rules import Refusal
-from roomkit.testing.simulators.sound import loudness
 from roomkit.testing.simulators.speech import Call, Speech
-from roomkit.testing.simulators.steps import Turn
 
-COMMIT_MINIMUM_MS: Final = 100
 SESSION_LIMIT_MS: Final = 60 * 60 * 1000
 EXPIRY_REASON: Final = "Your session hit the maximum duration of 60 minutes."
-
-
-Output = Event | str | bytes | Close
-"""What leaves the server: an event still to be written as JSON, a message as it is, or the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A turn the caller took, and the item it became."""
-
-    turn: Turn
-    item_id: str
 
 
 class OpenAISimulatorSession:
@@ -59,7 +43,6 @@ class OpenAISimulatorSession:
         answers: The responses.
         heard: The caller's turns that nobody took note of yet, oldest first.
         caller_audio: All audio the client appended, in the session's input format; empty unless it is kept.
-        listener: Told what the caller says, if somebody wants to know.
     """
 
     def __init__(
@@ -75,23 +58,36 @@ class OpenAISimulatorSession:
         self._new_id = new_id
         self._out: list[Output] = []
         self._expires_ms = now_ms + SESSION_LIMIT_MS
-        self._later: list[tuple[float, int, str, dict[str, Any]]] = []
-        self._later_count = 0
-        self._ear = Ear()
-        self._speech_item_id = ""
-        self._keep_audio = keep_audio
+        self._later: Later[tuple[str, dict[str, Any]]] = Later()
         self.is_over = False
-        self.caller_audio = bytearray()
         self.session = default_session(new_id("sess"), model, int(wall_s) + SESSION_LIMIT_MS // 1000)
         self.conversation = Conversation()
         self.answers = Answers(self.emit, self.conversation, new_id, self.session, account)
-        self.heard: deque[Heard] = deque()
-        self.listener: Listener | None = None
+        self._hearing = Hearing(
+            self.emit,
+            self.refuse,
+            new_id,
+            session=self.session,
+            conversation=self.conversation,
+            answers=self.answers,
+            keep_audio=keep_audio,
+        )
+        self.heard = self._hearing.heard
+        self.caller_audio = self._hearing.caller_audio
         self.emit("session.created", session=deepcopy(self.session))
 
     @property
     def id(self) -> str:
         return str(self.session["id"])
+
+    @property
+    def listener(self) -> Listener | None:
+        """Who is told what the caller says, if somebody wants to know."""
+        return self._hearing.listener
+
+    @listener.setter
+    def listener(self, listener: Listener | None) -> None:
+        self._hearing.listener = listener
 
     @property
     def transcriber(self) -> str | None:
@@ -104,7 +100,7 @@ class OpenAISimulatorSession:
         """Loop time at which `wake` has something to do."""
         if self.is_over:
             return None
-        times_ms = [self._expires_ms, self.answers.due_ms, self._later[0][0] if self._later else None]
+        times_ms = [self._expires_ms, self.answers.due_ms, self._later.due_ms]
         return min(one for one in times_ms if one is not None)
 
     def take(self) -> list[Output]:
@@ -132,8 +128,7 @@ class OpenAISimulatorSession:
 
     def wake(self, now_ms: float) -> None:
         """Do what has become due."""
-        while self._later and self._later[0][0] <= now_ms:
-            _, _, type_, fields = heapq.heappop(self._later)
+        for type_, fields in self._later.due(now_ms):
             self.emit(type_, **fields)
         self.answers.wake(now_ms)
         if now_ms >= self._expires_ms and not self.is_over:
@@ -146,8 +141,7 @@ class OpenAISimulatorSession:
 
     def emit_at(self, at_ms: float, type: str, /, **fields: Any) -> None:  # noqa: A002 -- the wire's own word
         """Send a server event at a later loop time."""
-        self._later_count += 1
-        heapq.heappush(self._later, (at_ms, self._later_count, type, fields))
+        self._later.put(at_ms, (type, fields))
 
     def send_raw(self, message: Mapping[str, Any] | str | bytes) -> None:
         """Send something that need not be an event."""
@@ -171,15 +165,11 @@ class OpenAISimulatorSession:
     def _handle(self, event: Event) -> None:
         match event["type"]:
             case "input_audio_buffer.append":
-                self._append(event["audio"])
+                self._hearing.append(event["audio"])
             case "input_audio_buffer.commit":
-                self._commit_by_client()
+                self._hearing.commit()
             case "input_audio_buffer.clear":
-                self._ear.empty()
-                self._speech_item_id = ""
-                if self.listener is not None:
-                    self.listener.on_clear()
-                self.emit("input_audio_buffer.cleared")
+                self._hearing.clear()
             case "session.update":
                 self._update(event["session"])
             case "response.create":
@@ -248,65 +238,3 @@ class OpenAISimulatorSession:
             self.emit(type_, item=deepcopy(shown), previous_item_id=before)
         if body.get("role") == "user":
             self.heard.append(Heard("text", shown["id"]))
-
-    def _append(self, audio: str) -> None:
-        input_ = self.session["audio"]["input"]
-        audio_type, detection = input_["format"]["type"], input_["turn_detection"]
-        pcm = decode_audio(audio, audio_type)
-        if self._keep_audio:
-            self.caller_audio += pcm
-        told_bytes = 0
-        level = loudness if self.listener is None else self.listener.level
-        for noticed in self._ear.append(pcm, audio_type, detection, level):
-            self._let_hear(pcm[told_bytes : noticed.chunk_bytes], audio_type)
-            told_bytes = noticed.chunk_bytes
-            if isinstance(noticed, Started):
-                self._speech_item_id = self._new_id("item")
-                where = {"item_id": self._speech_item_id, "audio_start_ms": noticed.audio_start_ms}
-                self.emit("input_audio_buffer.speech_started", **where)
-                if detection["interrupt_response"] and self.answers.active is not None:
-                    self.answers.cancel("turn_detected")
-                if self.listener is not None:
-                    self.listener.on_speech()
-            else:
-                where = {"item_id": self._speech_item_id, "audio_end_ms": noticed.audio_end_ms}
-                self.emit("input_audio_buffer.speech_stopped", **where)
-                self._commit("speech")
-                if detection["create_response"]:
-                    self._answer_by_itself()
-        if detection is None and self.listener is not None:
-            self.listener.on_speech()
-        self._let_hear(pcm[told_bytes:], audio_type)
-
-    def _let_hear(self, audio: bytes, audio_type: str) -> None:
-        if audio and self.listener is not None:
-            self.listener.on_audio(audio, audio_type)
-
-    def _answer_by_itself(self) -> None:
-        try:
-            self.answers.create({})
-        except Refused as refused:  # interrupt_response is off and the last answer still runs
-            self.refuse(refused.refusal)
-
-    def _commit_by_client(self) -> None:
-        buffered_ms = self._ear.buffered_ms
-        if buffered_ms < COMMIT_MINIMUM_MS:
-            text = (
-                f"Error committing input audio buffer: buffer too small. Expected at least {COMMIT_MINIMUM_MS}ms of "
-                f"audio, but buffer only has {buffered_ms:.2f}ms of audio."
-            )
-            raise Refused("input_audio_buffer_commit_empty", text)
-        self._commit("commit")
-
-    def _commit(self, turn: Turn) -> None:
-        self._ear.empty()
-        item_id, self._speech_item_id = self._speech_item_id or self._new_id("item"), ""
-        content = [{"type": "input_audio", "transcript": None}]
-        body = {"id": item_id, "type": "message", "status": "completed", "role": "user", "content": content}
-        before = self.conversation.add(Item(body))
-        self.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=before)
-        for type_ in ("conversation.item.added", "conversation.item.done"):
-            self.emit(type_, item=deepcopy(body), previous_item_id=before)
-        self.heard.append(Heard(turn, item_id))
-        if self.listener is not None:
-            self.listener.on_turn(item_id)

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from roomkit.testing.simulators.account import Account
+from roomkit.testing.simulators.connection import Output
 from roomkit.testing.simulators.openai.conversation import Event, Refused
 from roomkit.testing.simulators.openai.ear import Listener
+from roomkit.testing.simulators.openai.hearing import Heard
 from roomkit.testing.simulators.openai.reading import Reading, decode_audio
-from roomkit.testing.simulators.openai.session import Heard, OpenAISimulatorSession, Output
+from roomkit.testing.simulators.openai.session import OpenAISimulatorSession
 from roomkit.testing.simulators.rules import Refusal
 from roomkit.testing.simulators.sound import PCM_RATE_HZ
 from roomkit.testing.simulators.speech import Call, Speech
