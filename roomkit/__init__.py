@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from roomkit.voice.realtime.providers.openai import OpenAIRealtimeProvider
     from roomkit.voice.realtime.providers.xai import XAIRealtimeProvider
     from roomkit.voice.session.account.budget import Budget
+    from roomkit.voice.session.account.room_budget import RoomBudget
 
 __all__ = [  # noqa: RUF022 -- grouped by source file
     # roomkit.kit
@@ -244,6 +245,8 @@ __all__ = [  # noqa: RUF022 -- grouped by source file
     "PriceTable",
     # roomkit.voice.session.account.budget
     "Budget",
+    # roomkit.voice.session.account.room_budget
+    "RoomBudget",
     # roomkit.store.base
     "ConversationStore",
     # roomkit.store.memory
@@ -330,6 +333,7 @@ _MODULES: Final = {
     ),
     "roomkit.telemetry.prices": "Price PriceTable",
     "roomkit.voice.session.account.budget": "Budget",
+    "roomkit.voice.session.account.room_budget": "RoomBudget",
     "roomkit.store.base": "ConversationStore",
     "roomkit.store.memory": "MemoryStore",
     "roomkit.store.postgresql": "PostgreSQLStore",

@@ -7,6 +7,7 @@ what can be done to a call that is running (`live_calls`), anything about audio 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roomkit.channels.live_calls import LiveCalls
@@ -15,14 +16,17 @@ from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.core.locks import is_inside_a_lock
 from roomkit.core.room_port import NullRoomPort
 from roomkit.core.tools import ToolCatalog, ToolHandler
+from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
 from roomkit.models.recording import Recording
 from roomkit.models.session import VoiceSession
+from roomkit.models.usage import Usage
 from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.backends.base import VoiceBackend
 from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.account.budget import Budget
+from roomkit.voice.session.account.room_budget import RoomBudget
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.handoff import Handoff
 from roomkit.voice.session.inside import is_inside
@@ -74,6 +78,7 @@ class RealtimeVoiceChannel(LiveCalls):
         stall_timeout_s: A provider silent for this long while it owes an answer is given up; ``None``: never.
         prices: What vendors charge; default: the table that ships, which knows few.
         budget: How much a session may use; ``metadata["budget"]`` overrides it.
+        room_budget: How much the sessions of a room may use together.
         clock: Time and ids, when there is no kit to take them from.
 
     Raises:
@@ -116,6 +121,7 @@ class RealtimeVoiceChannel(LiveCalls):
         degrade_to: DegradeTo | None = None,
         prices: PriceTable | None = None,
         budget: Budget | None = None,
+        room_budget: RoomBudget | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(channel_id)
@@ -141,6 +147,9 @@ class RealtimeVoiceChannel(LiveCalls):
             agents, providers=[c.provider for c in self._candidates], hand_over=self.hand_over_to
         )
         self._agents.check(self._settings)
+        if not isinstance(room_budget, RoomBudget | None):
+            raise ConfigError("room_budget is a RoomBudget, which may be shared by several channels")
+        self._room_budget = room_budget
         self._clock = clock
 
     # --- sessions -------------------------------------------------------------------------------------------------
@@ -161,7 +170,7 @@ class RealtimeVoiceChannel(LiveCalls):
                 ``provider_config``, ``recording`` override the channel's for this session.
 
         Raises:
-            AccessDeniedError: The room is closed, or the channel was detached from it.
+            AccessDeniedError: The room is closed or has used up its budget, or the channel was detached from it.
             ConfigError: Something in the configuration cannot work.
             ProviderRefusedError: The vendor said no.
             ProviderLostError: The vendor could not be reached.
@@ -175,6 +184,8 @@ class RealtimeVoiceChannel(LiveCalls):
         if previous is not None and previous.waits_for_client:
             await previous.resume(connection)
             return previous.view
+        if self._room_budget is not None:
+            settings = replace(settings, room_account=await self._room_budget.account_of(room_id, self._used_in))
         session = self._new_session(room_id, participant_id, connection, merged, settings, port, agent)
         if binding is not None:
             session.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
@@ -246,6 +257,9 @@ class RealtimeVoiceChannel(LiveCalls):
         await self.host.ensure_participant(room_id, participant_id)
         return self.host.room_port(room_id), binding
 
+    async def _used_in(self, room_id: str) -> Usage:
+        return Usage() if self.host is None else await self.host.usage(room_id)
+
     def _new_session(
         self,
         room_id: str,
@@ -279,9 +293,11 @@ class RealtimeVoiceChannel(LiveCalls):
         )
 
     def _fallback(
-        self, budget: Budget | None, metadata: Mapping[str, Any]
+        self, own: Budget | None, metadata: Mapping[str, Any]
     ) -> Callable[[RealtimeVoiceProvider], Handoff] | None:
-        if budget is None or budget.fallback is None:
+        budgets = (own, None if self._room_budget is None else self._room_budget.limits)
+        name = next((each.fallback for each in budgets if each is not None and each.fallback is not None), None)
+        if name is None:
             return None
-        agent, base = self._agents.get(budget.fallback), self._settings.overridden_by(metadata)
+        agent, base = self._agents.get(name), self._settings.overridden_by(metadata)
         return lambda now: self._agents.handoff(agent, base, now, reason="the budget is used up", summary="")

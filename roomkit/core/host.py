@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from roomkit.clock import Clock
 from roomkit.core.ports import Channel, GrowingReply, RoomPort
 from roomkit.core.transcode import for_channel
+from roomkit.telemetry.usage import usage_of_room
 
 if TYPE_CHECKING:
     from roomkit.core.engine import ConversationEngine
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from roomkit.models.framework import EphemeralEvent
     from roomkit.models.participant import Participant
     from roomkit.models.room import Room
+    from roomkit.models.usage import Usage
 
 
 class KitChannelHost:
@@ -65,6 +67,10 @@ class KitChannelHost:
         binding = self.binding(room_id)
         shows = (binding.capabilities if binding is not None else None) or self._channel.capabilities
         return [for_channel(event, shows) for event in events]
+
+    async def usage(self, room_id: str) -> Usage:
+        """What the voice sessions of a room have used, as its timeline says."""
+        return await usage_of_room(self._engine.conversation.timeline, room_id)
 
     async def mark_read(self, room_id: str, index: int, *, participant_id: str | None = None) -> None:
         """Note how far the channel's people have read."""

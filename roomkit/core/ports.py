@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roomkit.models.identity import Identity
     from roomkit.models.participant import Participant
     from roomkit.models.room import Room
+    from roomkit.models.usage import Usage
 
 E = TypeVar("E")
 
@@ -118,6 +119,13 @@ class ChannelHost(Protocol):
 
     async def since(self, room_id: str, *, after_index: int, limit: int) -> Sequence[RoomEvent]:
         """The first ``limit`` events after an index that the channel may be shown now, oldest first.
+
+        Raises:
+            NotFoundError: No such room.
+        """
+
+    async def usage(self, room_id: str) -> Usage:
+        """What the voice sessions of a room have used so far, as its timeline says.
 
         Raises:
             NotFoundError: No such room.

@@ -146,18 +146,24 @@ class TurnEvent(VoiceEvent):
     usage: InstanceOf[Usage] = Field(default_factory=Usage, exclude=True)
 
 
+BudgetScope = Literal["session", "room"]
+
+
 class BudgetEvent(VoiceEvent):
-    """A session has used much of its budget, or its budget cannot be kept.
+    """A session, or its room, has used much of its budget, or the budget cannot be kept.
 
     Attributes:
+        session: The one it is about; of a room's budget, one of the room's.
         limit: ``"max_cost"``, ``"max_tokens"`` or ``"max_duration_s"``: the one that is nearest.
         used_share: How much of it is used, 1 for all; ``None``: not known, for the model's price is not.
-        usage: What was used so far.
+        usage: What was used so far, by the session or the room.
+        scope: Whose budget it is: the session's or the room's.
     """
 
     limit: str
     used_share: float | None
     usage: InstanceOf[Usage] = Field(exclude=True)
+    scope: BudgetScope = "session"
 
 
 class DtmfEvent(VoiceEvent):

@@ -12,6 +12,7 @@ from roomkit.models.recording import Recording
 from roomkit.telemetry.prices import PriceTable
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.session.account.budget import Budget
+from roomkit.voice.session.account.room_budget import RoomAccount
 
 DegradeTo = Literal["text"]
 PartialTranscripts = Literal["auto", "always"]
@@ -68,6 +69,7 @@ class SessionSettings:
     output_guard_on_late: OnLate = "release"
     prices: PriceTable | None = None
     budget: Budget | None = None
+    room_account: RoomAccount | None = None
     recording: Recording | None = None
 
     def __post_init__(self) -> None:

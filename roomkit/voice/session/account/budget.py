@@ -1,6 +1,6 @@
-"""How much a session may use: the limits as a value, and how near they are. Pure.
+"""How much may be used: the limits as a value, and how near they are. Pure.
 
-Not in here: counting (`usage`), and what happens when a limit is reached (`budget_keeper`).
+Not in here: counting (`usage`), when to look (`budget_watch`), what happens when a limit is reached (`budget_keeper`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SHORTEST_LOOK_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much one session may use.
+    """How much one session may use; or, in a `RoomBudget`, those of a room together.
 
     Attributes:
         max_cost: In the currency of the price table; what has no price does not count (it is said so once).
         max_tokens: Of `Usage.total_tokens`.
         max_duration_s: From the moment its provider is connected.
-        warn_at: Share of a limit at which ``ON_BUDGET_WARNING`` fires, once a session.
+        warn_at: Share of a limit at which ``ON_BUDGET_WARNING`` fires, once.
         on_exceeded: ``"end"``: the answer under way is heard, then ``farewell``, then the session ends
             (``budget_exceeded``). ``"degrade"``: ``fallback`` serves from the next turn on, without limits; if it
             cannot, the session ends.
@@ -83,12 +83,23 @@ def nearest(budget: Budget, usage: Usage, elapsed_s: float) -> Spent:
     return max(shares, key=lambda spent: spent.share)
 
 
-def next_look_s(budget: Budget, usage: Usage, elapsed_s: float, cost_per_s: Decimal, share: float) -> float | None:
-    """Seconds until time alone has used up ``share`` of a limit; ``None``: it never will."""
+def next_look_s(
+    budget: Budget, usage: Usage, elapsed_s: float, cost_per_s: Decimal, share: float, *, elapsed_per_s: float = 1.0
+) -> float | None:
+    """Seconds until time alone has used up ``share`` of a limit; ``None``: it never will.
+
+    Args:
+        budget: The limits.
+        usage: What was used.
+        elapsed_s: Of ``max_duration_s``.
+        cost_per_s: What a second costs.
+        share: Of a limit.
+        elapsed_per_s: How fast ``elapsed_s`` grows.
+    """
     limits = budget.limits()
     waits: list[float] = []
-    if "max_duration_s" in limits:
-        waits.append(float(limits["max_duration_s"]) * share - elapsed_s)
+    if "max_duration_s" in limits and elapsed_per_s > 0:
+        waits.append((float(limits["max_duration_s"]) * share - elapsed_s) / elapsed_per_s)
     if "max_cost" in limits and cost_per_s > 0:
         waits.append((float(limits["max_cost"]) * share - float(usage.known_cost)) / float(cost_per_s))
     return max(SHORTEST_LOOK_S, min(waits)) if waits else None

@@ -49,7 +49,7 @@ class Account:
         media: Counts the audio that went to and came from the provider.
 
     Attributes:
-        total: Everything up to the last link or answer; `settle` first for up to now.
+        total: Everything up to the last link or answer.
         answer_count: Answers the vendor has finished.
         on_change: Called after anything was added.
     """
@@ -63,7 +63,7 @@ class Account:
         self._link: _Reading | None = None
         self._began_ms: float | None = None
         self.total = self._turn = self._unstored = Usage(currency=prices.currency)
-        view.meter = self._until_now
+        view.meter = lambda: self.until_now
         self.answer_count = 0
         self.on_change: Callable[[], None] = lambda: None
 
@@ -71,6 +71,21 @@ class Account:
     def elapsed_s(self) -> float:
         """Seconds since the first link was up."""
         return 0.0 if self._began_ms is None else (self._now_ms() - self._began_ms) / 1000.0
+
+    @property
+    def elapsed_per_s(self) -> float:
+        """How fast that grows: with the time of day, whether a link is up or not."""
+        return 1.0
+
+    @property
+    def has_link(self) -> bool:
+        """Whether a link is up."""
+        return self._link is not None
+
+    @property
+    def until_now(self) -> Usage:
+        """Everything up to now."""
+        return self.total if (link := self._link) is None else self.total + self._used_on(link, {})
 
     @property
     def cost_per_s(self) -> Decimal:
@@ -182,9 +197,6 @@ class Account:
             self._prices.currency,
             unpriced,
         )
-
-    def _until_now(self) -> Usage:
-        return self.total if (link := self._link) is None else self.total + self._used_on(link, {})
 
     def _now_ms(self) -> float:
         return self._loop.time() * 1000.0  # the clock's own time, but for any thread to read
