@@ -74,7 +74,7 @@ class World:
         self.recordings: list[RecordingEvent] = []
         self.started: list[str] = []
         self.ended: list[tuple[str, str]] = []
-        self.counters: dict[str, int] = {}
+        self.counters = {"piece": self.chance.choice((0, 200, 5_000))}  # up to 255 nobody's ear hears them
         self.fed: dict[str, list[tuple[int, bool]]] = {}
         self.counted_ms: dict[str, float] = {}
         self.failures: list[str] = []

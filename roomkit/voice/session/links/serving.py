@@ -174,10 +174,10 @@ class Serving:
             self._events.owes_answer = False
         self._second.sent(command)
         self._unsent.note(command, is_up=self._slot.current is not None)
-        self._between.take_turn(command)
         if self._slot.current is not None:
             self._slot.current.link.send(command)
             self._stall.look()
+        self._between.take_turn(command)
 
     def _note(self, event: ProviderEvent) -> None:
         self._between.note(event, is_asked=self._events.owes_answer or self._unsent.is_to_say)

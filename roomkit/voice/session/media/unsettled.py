@@ -154,6 +154,7 @@ class Unsettled:
             self._answered = max(self._marks.values())
         elif self._kept.is_open and not was_asked:
             self._answered = self._end_of_sentence()
+            self._is_confirmed = False  # whoever is answered has stopped, though some servers do not say so
 
     def answer_ended(self, *, is_settled: bool) -> None:
         """It ended. ``is_settled``: it came as a whole, or was heard, so what it answers was understood."""
