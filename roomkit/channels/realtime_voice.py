@@ -16,7 +16,6 @@ from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.core.locks import is_inside_a_lock
 from roomkit.core.room_port import NullRoomPort
 from roomkit.core.tools import ToolCatalog, ToolHandler
-from roomkit.errors import ConfigError
 from roomkit.models.enums import ChannelCategory, ChannelType
 from roomkit.models.recording import Recording
 from roomkit.models.session import VoiceSession
@@ -141,15 +140,12 @@ class RealtimeVoiceChannel(LiveCalls):
             transcription_timeout_s=transcription_timeout_s, partial_transcripts=partial_transcripts,
             greeting=greeting, hold_answers=hold_answers, client_grace_ms=client_grace_ms, lead_ms=lead_ms,
             recording=recording, output_guard_ms=output_guard_ms, output_guard_on_late=output_guard_on_late,
-            prices=prices, budget=budget,
+            prices=prices, budget=budget, room_budget=room_budget,
         )  # fmt: skip
         self._agents = VoiceAgents(
             agents, providers=[c.provider for c in self._candidates], hand_over=self.hand_over_to
         )
         self._agents.check(self._settings)
-        if not isinstance(room_budget, RoomBudget | None):
-            raise ConfigError("room_budget is a RoomBudget, which may be shared by several channels")
-        self._room_budget = room_budget
         self._clock = clock
 
     # --- sessions -------------------------------------------------------------------------------------------------
@@ -184,8 +180,8 @@ class RealtimeVoiceChannel(LiveCalls):
         if previous is not None and previous.waits_for_client:
             await previous.resume(connection)
             return previous.view
-        if self._room_budget is not None:
-            settings = replace(settings, room_account=await self._room_budget.account_of(room_id, self._used_in))
+        if settings.room_budget is not None:
+            settings = replace(settings, room_account=await settings.room_budget.account_of(room_id, self._used_in))
         session = self._new_session(room_id, participant_id, connection, merged, settings, port, agent)
         if binding is not None:
             session.permit(can_write=binding.can_write, can_read=binding.agent_can_be_heard)
@@ -289,15 +285,13 @@ class RealtimeVoiceChannel(LiveCalls):
             port=port,
             clock=clock,
             typed=take_typed,
-            fallback=self._fallback(settings.budget, metadata),
+            fallback=self._fallback(settings, metadata),
         )
 
     def _fallback(
-        self, own: Budget | None, metadata: Mapping[str, Any]
+        self, settings: SessionSettings, metadata: Mapping[str, Any]
     ) -> Callable[[RealtimeVoiceProvider], Handoff] | None:
-        budgets = (own, None if self._room_budget is None else self._room_budget.limits)
-        name = next((each.fallback for each in budgets if each is not None and each.fallback is not None), None)
-        if name is None:
+        if settings.fallback is None:
             return None
-        agent, base = self._agents.get(name), self._settings.overridden_by(metadata)
+        agent, base = self._agents.get(settings.fallback), self._settings.overridden_by(metadata)
         return lambda now: self._agents.handoff(agent, base, now, reason="the budget is used up", summary="")

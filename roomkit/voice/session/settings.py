@@ -10,9 +10,10 @@ from roomkit.core.tools import ToolCatalog, ToolHandler
 from roomkit.errors import ConfigError
 from roomkit.models.recording import Recording
 from roomkit.telemetry.prices import PriceTable
+from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.commands import LinkConfig, ToolSpec
 from roomkit.voice.session.account.budget import Budget
-from roomkit.voice.session.account.room_budget import RoomAccount
+from roomkit.voice.session.account.room_budget import RoomAccount, RoomBudget
 
 DegradeTo = Literal["text"]
 PartialTranscripts = Literal["auto", "always"]
@@ -44,8 +45,11 @@ class AgentSettings:
 class SessionSettings:
     """How the session runs; see `RealtimeVoiceChannel` for what each means to its user.
 
+    Attributes:
+        room_account: Of the session's own room, by ``room_budget``.
+
     Raises:
-        ConfigError: A sample rate that cannot be.
+        ConfigError: A sample rate or a budget that cannot be.
     """
 
     agent: AgentSettings = field(default_factory=AgentSettings)
@@ -69,10 +73,13 @@ class SessionSettings:
     output_guard_on_late: OnLate = "release"
     prices: PriceTable | None = None
     budget: Budget | None = None
+    room_budget: RoomBudget | None = None
     room_account: RoomAccount | None = None
     recording: Recording | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.room_budget, RoomBudget | None):
+            raise ConfigError("room_budget is a RoomBudget, which several channels may share, or None for none")
         if self.degrade_to not in (None, "text"):
             raise ConfigError(f'degrade_to is "text" or None, not {self.degrade_to!r}')
         if not 0.0 <= self.output_guard_ms <= MAX_GUARD_MS:
@@ -82,6 +89,12 @@ class SessionSettings:
         for rate_hz in (self.input_rate_hz, self.output_rate_hz, self.transport_rate_hz):
             if rate_hz is not None and not 4_000 <= rate_hz <= 192_000:
                 raise ConfigError(f"a sample rate of {rate_hz} Hz cannot be: 8000, 16000, 24000 and 48000 are usual")
+
+    @property
+    def fallback(self) -> Agent | str | None:
+        """Who takes over when a budget is used up: of the session's own, if that names somebody, else of the room's."""
+        budgets = (self.budget, None if self.room_budget is None else self.room_budget.limits)
+        return next((each.fallback for each in budgets if each is not None and each.fallback is not None), None)
 
     def overridden_by(self, metadata: Mapping[str, Any]) -> SessionSettings:
         """These settings with a session's own on top, by top-level key; an explicit ``None`` is kept as such.
