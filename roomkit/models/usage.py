@@ -56,7 +56,7 @@ class Usage:
 
     @property
     def cost(self) -> Decimal | None:
-        """All of it in ``currency``; ``None``: not known, for something in it has no price (``unpriced`` says what)."""
+        """All that was counted, in ``currency``; ``None``: something in it has no price (``unpriced`` says what)."""
         return None if self.unpriced else self.known_cost
 
     @property
