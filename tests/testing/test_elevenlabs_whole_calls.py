@@ -44,16 +44,6 @@ class Call(PhoneCall):
         super().__init__(provider, clock=clock, **channel)
 
 
-async def test_a_question_is_heard_answered_and_written_down() -> None:
-    script = Script(hear("speech"), transcribe("are you open today"), say("Yes, until six.", seconds=1.5))
-    async with Call(script) as call:
-        await call.caller(speaks_ms=1_000, listens_ms=3_000)
-
-        assert await call.words() == [("user", "are you open today"), ("assistant", "Yes, until six.")]
-        assert call.heard_ms() == pytest.approx(1_500, abs=10)
-        call.simulator.assert_done()
-
-
 @pytest.mark.parametrize("aligns", [True, False])
 async def test_the_room_is_idle_again_when_an_answer_was_heard(aligns: bool) -> None:
     script = Script(hear("speech"), transcribe("hello"), say("Hello there.", seconds=1))

@@ -16,13 +16,11 @@ from roomkit.testing import (
     VirtualClock,
     XAISimulator,
     call_tool,
-    drop,
     expect,
     expect_tool_result,
     hear,
     say,
     transcribe,
-    wait,
 )
 from tests.testing.phone_call import FRAME_MS, PhoneCall
 
@@ -37,17 +35,6 @@ class Call(PhoneCall):
         self.simulator = XAISimulator(script, keep_audio=True, clock=clock)
         provider = XAIRealtimeProvider(api_key="xai-test", dial=self.simulator.dial)
         super().__init__(provider, clock=clock, rate_hz=RATE_HZ, output_sample_rate=RATE_HZ, **channel)
-
-
-@pytest.mark.virtual_time
-async def test_a_question_is_heard_answered_and_written_down_once() -> None:
-    script = Script(hear("speech"), transcribe("are you open today"), say("Yes, until six.", seconds=1.5))
-    async with Call(script) as call:
-        await call.caller(speaks_ms=1_000, listens_ms=4_000)
-
-        assert await call.words() == [("user", "are you open today"), ("assistant", "Yes, until six.")]
-        assert call.heard_ms() == pytest.approx(1_500, abs=2)
-        call.simulator.assert_done()
 
 
 @pytest.mark.virtual_time
@@ -96,22 +83,6 @@ async def test_a_barge_in_is_told_to_the_vendor_and_nothing_waits_for_its_word()
         (truncate,) = [e for e in call.simulator.received if e["type"] == "conversation.item.truncate"]
         assert 2_500 < truncate["audio_end_ms"] < 4_500
         assert (await call.words())[-1] == ("assistant", "Fine.")
-
-
-@pytest.mark.virtual_time
-async def test_after_a_dropped_link_the_conversation_is_one_and_no_word_is_there_twice() -> None:
-    script = Script(
-        hear("speech"), transcribe("my name is Ada"), say("Hello Ada.", seconds=1), wait(2_000), drop(),
-        hear("speech"), transcribe("what is my name"), say("Ada.", seconds=0.5),
-    )  # fmt: skip
-    async with Call(script) as call:
-        await call.caller(speaks_ms=800, listens_ms=5_000)
-        await call.caller(speaks_ms=800, listens_ms=4_000)
-
-        assert await call.words() == [
-            ("user", "my name is Ada"), ("assistant", "Hello Ada."), ("user", "what is my name"), ("assistant", "Ada."),
-        ]  # fmt: skip
-        assert len(call.simulator.sessions) == 2
 
 
 @pytest.mark.virtual_time
