@@ -9,49 +9,19 @@ import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
-from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
-from roomkit.providers.gemini.realtime import GeminiLiveProvider
-from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.providers.xai.realtime import XAIRealtimeProvider
 from roomkit.testing import (
-    ElevenLabsSimulator,
-    GeminiSimulator,
-    OpenAISimulator,
     Script,
     VirtualClock,
-    XAISimulator,
     hear,
     say,
 )
-from roomkit.testing.simulators.elevenlabs.agent import SimulatedAgent
-from roomkit.testing.simulators.elevenlabs.tables import OVERRIDES
 from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.mock import MockRealtimeTransport
-from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.session.words.heard import words_heard
 from roomkit.voice.tts.cues import spoken
+from tests.testing.vendors import EACH_VENDOR, provider_on, simulator_of
 
 CUES = "[concerned] I understand. [pause] Let me help. <laugh>"
-VENDORS = ["openai", "gemini", "xai", "elevenlabs"]
-
-Simulator = OpenAISimulator | GeminiSimulator | XAISimulator | ElevenLabsSimulator
-
-
-def vendor_of(vendor: str, script: Script | None, clock: VirtualClock) -> tuple[Simulator, RealtimeVoiceProvider]:
-    match vendor:
-        case "openai":
-            openai = OpenAISimulator(script, clock=clock)
-            return openai, OpenAIRealtimeProvider(api_key="sk-test", dial=openai.dial)
-        case "xai":
-            xai = XAISimulator(script, clock=clock)
-            return xai, XAIRealtimeProvider(api_key="xai-test", dial=xai.dial)
-        case "gemini":
-            gemini = GeminiSimulator(script, clock=clock)
-            return gemini, GeminiLiveProvider("key", dial=gemini.dial)
-        case _:
-            agent = SimulatedAgent(allowed_overrides=frozenset(OVERRIDES))
-            eleven = ElevenLabsSimulator(script, agent=agent, clock=clock)
-            return eleven, ElevenLabsRealtimeProvider(api_key="xi", agent_id="a", dial=eleven.dial, sign=eleven.sign)
 
 
 def strings_in(value: Any) -> list[str]:
@@ -63,13 +33,16 @@ def strings_in(value: Any) -> list[str]:
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("way", ["prompt", "greeting", "injected", "instructions", "handoff"])
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 async def test_cues_reach_the_vendor_untouched_whichever_way_they_go(vendor: str, way: str) -> None:
     clock = VirtualClock()
-    simulator, provider = vendor_of(vendor, None, clock)
+    simulator = simulator_of(vendor, None, clock=clock)
     transport, kit = MockRealtimeTransport(lead_ms=200), RoomKit(clock=clock)
     channel = RealtimeVoiceChannel(
-        "voice", provider=provider, transport=transport, system_prompt=CUES if way == "prompt" else "Be kind."
+        "voice",
+        provider=provider_on(simulator),
+        transport=transport,
+        system_prompt=CUES if way == "prompt" else "Be kind.",
     )
     kit.register_channel(channel)
     session = await channel.start_session("room-1", "caller")
@@ -92,12 +65,12 @@ async def test_cues_reach_the_vendor_untouched_whichever_way_they_go(vendor: str
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 async def test_cues_come_back_untouched_to_the_room_and_to_the_client(vendor: str) -> None:
     clock = VirtualClock()
-    _, provider = vendor_of(vendor, Script(hear("text"), say(CUES, seconds=2)), clock)
+    simulator = simulator_of(vendor, Script(hear("text"), say(CUES, seconds=2)), clock=clock)
     transport, kit = MockRealtimeTransport(lead_ms=200), RoomKit(clock=clock)
-    channel = RealtimeVoiceChannel("voice", provider=provider, transport=transport)
+    channel = RealtimeVoiceChannel("voice", provider=provider_on(simulator), transport=transport)
     kit.register_channel(channel)
     session = await channel.start_session("room-1", "caller")
 

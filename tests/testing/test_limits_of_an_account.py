@@ -6,7 +6,6 @@ R-0006-51, R-0006-55 and R-0006-68.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,13 +17,7 @@ from roomkit.kit import RoomKit
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import SessionState
 from roomkit.models.voice import ErrorEvent
-from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
-from roomkit.providers.gemini.realtime import GeminiLiveProvider
-from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.providers.xai.realtime import XAIRealtimeProvider
 from roomkit.testing import (
-    ElevenLabsSimulator,
-    GeminiSimulator,
     OpenAISimulator,
     VirtualClock,
     XAISimulator,
@@ -36,29 +29,7 @@ from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeTransport
 from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit.voice.wires.port import Dialler, Endpoint, WirePort, WireRefused
-
-Simulator = OpenAISimulator | GeminiSimulator | XAISimulator | ElevenLabsSimulator
-
-SIMULATORS: dict[str, Callable[..., Simulator]] = {
-    "openai": OpenAISimulator,
-    "gemini": GeminiSimulator,
-    "xai": XAISimulator,
-    "elevenlabs": ElevenLabsSimulator,
-}
-VENDORS = list(SIMULATORS)
-
-
-def provider_of(vendor: str, dial: Dialler | None = None, base_url: str | None = None) -> RealtimeVoiceProvider:
-    at: dict[str, Any] = {"dial": dial} if base_url is None else {"base_url": base_url}
-    match vendor:
-        case "openai":
-            return OpenAIRealtimeProvider(api_key="sk-test", **at)
-        case "xai":
-            return XAIRealtimeProvider(api_key="xai-test", **at)
-        case "gemini":
-            return GeminiLiveProvider("key", **at)
-        case _:
-            return ElevenLabsRealtimeProvider(api_key="xi-test", agent_id="agent_1", **at)
+from tests.testing.vendors import EACH_VENDOR, provider_on, served, simulator_of
 
 
 class Deaf:
@@ -101,10 +72,10 @@ class Call:
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 async def test_a_connection_too_many_is_turned_away_and_there_is_room_again_when_one_ends(vendor: str) -> None:
-    simulator = SIMULATORS[vendor](max_connections=1, clock=VirtualClock())
-    provider = provider_of(vendor, simulator.dial)
+    simulator = simulator_of(vendor, max_connections=1, clock=VirtualClock())
+    provider = provider_on(simulator)
     link = await provider.open_link(LinkConfig("one"), Deaf())
 
     with pytest.raises(ProviderLostError) as refused:
@@ -117,12 +88,9 @@ async def test_a_connection_too_many_is_turned_away_and_there_is_room_again_when
     assert refused.value.retryable
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 async def test_over_a_socket_too_a_connection_too_many_gets_429(vendor: str) -> None:
-    simulator = SIMULATORS[vendor](max_connections=1)
-    async with simulator.serve() as server:
-        at = server.base_url if vendor in ("gemini", "elevenlabs") else server.url
-        provider = provider_of(vendor, base_url=at)
+    async with served(simulator_of(vendor, max_connections=1)) as provider:
         link = await provider.open_link(LinkConfig("one"), Deaf())
 
         with pytest.raises(RoomKitError, match="429"):
@@ -134,7 +102,7 @@ async def test_over_a_socket_too_a_connection_too_many_gets_429(vendor: str) -> 
 async def test_who_waits_for_a_free_connection_gets_it_by_backing_off() -> None:
     clock = VirtualClock()
     simulator = OpenAISimulator(max_connections=1, clock=clock)
-    provider = provider_of("openai", simulator.dial)
+    provider = provider_on(simulator)
     occupant = await provider.open_link(LinkConfig("other"), Deaf())
     call = Call(clock, provider)
 
@@ -150,11 +118,11 @@ async def test_who_waits_for_a_free_connection_gets_it_by_backing_off() -> None:
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 async def test_a_primary_that_has_no_connection_left_fails_over(vendor: str) -> None:
     clock = VirtualClock()
-    full, other = SIMULATORS[vendor](max_connections=0, clock=clock), OpenAISimulator(clock=clock)
-    primary, secondary = provider_of(vendor, full.dial), provider_of("openai", other.dial)
+    full, other = simulator_of(vendor, max_connections=0, clock=clock), OpenAISimulator(clock=clock)
+    primary, secondary = provider_on(full), provider_on(other)
 
     async with Call(clock, primary, secondary) as call:
         await call.says("Are you open?")
@@ -183,9 +151,10 @@ class Busy:
 @pytest.mark.virtual_time
 async def test_a_vendor_that_says_when_to_come_again_is_dialled_then() -> None:
     clock = VirtualClock()
-    line = Busy(OpenAISimulator(clock=clock).dial, retry_after_s=7)
+    simulator = OpenAISimulator(clock=clock)
+    line = Busy(simulator.dial, retry_after_s=7)
 
-    async with Call(clock, provider_of("openai", line.dial)) as call:
+    async with Call(clock, provider_on(simulator, dial=line.dial)) as call:
         state = call.session.state
 
     assert state is SessionState.ACTIVE
@@ -195,8 +164,9 @@ async def test_a_vendor_that_says_when_to_come_again_is_dialled_then() -> None:
 @pytest.mark.virtual_time
 async def test_nobody_waits_on_the_line_for_a_vendor_that_is_busy_for_an_hour() -> None:
     clock = VirtualClock()
-    line = Busy(OpenAISimulator(clock=clock).dial, retry_after_s=3_600)
-    call = Call(clock, provider_of("openai", line.dial))
+    simulator = OpenAISimulator(clock=clock)
+    line = Busy(simulator.dial, retry_after_s=3_600)
+    call = Call(clock, provider_on(simulator, dial=line.dial))
 
     with pytest.raises(ProviderLostError, match="429"):
         await call.__aenter__()
@@ -208,21 +178,22 @@ async def test_nobody_waits_on_the_line_for_a_vendor_that_is_busy_for_an_hour() 
 @pytest.mark.virtual_time
 async def test_with_somebody_else_to_go_to_nobody_waits_for_the_busy_one() -> None:
     clock = VirtualClock()
-    line, other = Busy(OpenAISimulator(clock=clock).dial, retry_after_s=7), XAISimulator(clock=clock)
+    simulator, other = OpenAISimulator(clock=clock), XAISimulator(clock=clock)
+    line = Busy(simulator.dial, retry_after_s=7)
     began_s = asyncio.get_running_loop().time()
 
-    async with Call(clock, provider_of("openai", line.dial), provider_of("xai", other.dial)):
+    async with Call(clock, provider_on(simulator, dial=line.dial), provider_on(other)):
         took_s = asyncio.get_running_loop().time() - began_s
 
     assert len(other.sessions) == 1
     assert took_s < 3
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 @pytest.mark.parametrize("limit", ["max_connections", "responses_per_minute"])
 def test_a_limit_below_zero_is_refused(vendor: str, limit: str) -> None:
     with pytest.raises(ConfigError, match=limit):
-        SIMULATORS[vendor](**{limit: -1})
+        simulator_of(vendor, **{limit: -1})
 
 
 # --- answers a minute -----------------------------------------------------------------------------------------------
@@ -232,8 +203,8 @@ def test_a_limit_below_zero_is_refused(vendor: str, limit: str) -> None:
 @pytest.mark.parametrize("vendor", ["openai", "xai"])
 async def test_an_answer_beyond_the_rate_is_told_and_asked_for_once_more(vendor: str) -> None:
     clock = VirtualClock()
-    simulator = SIMULATORS[vendor](responses_per_minute=1, clock=clock)
-    async with Call(clock, provider_of(vendor, simulator.dial)) as call:
+    simulator = simulator_of(vendor, responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_on(simulator)) as call:
         await call.says("one")
         await asyncio.sleep(58.5)  # what is left of the minute is less than anybody waits in vain
         await call.says("two")
@@ -253,7 +224,7 @@ async def test_an_answer_beyond_the_rate_is_told_and_asked_for_once_more(vendor:
 async def test_openai_is_asked_again_when_its_limit_is_reset_and_not_before() -> None:
     clock = VirtualClock()
     simulator = OpenAISimulator(responses_per_minute=1, clock=clock)
-    async with Call(clock, provider_of("openai", simulator.dial)) as call:
+    async with Call(clock, provider_on(simulator)) as call:
         await call.says("one")
         await asyncio.sleep(45)
         await call.says("two")
@@ -270,7 +241,7 @@ async def test_openai_is_asked_again_when_its_limit_is_reset_and_not_before() ->
 async def test_an_answer_that_could_come_only_much_later_has_failed_and_the_call_goes_on() -> None:
     clock = VirtualClock()
     simulator = OpenAISimulator(responses_per_minute=1, clock=clock)
-    async with Call(clock, provider_of("openai", simulator.dial)) as call:
+    async with Call(clock, provider_on(simulator)) as call:
         await call.says("one")
         await asyncio.sleep(5)
         await call.says("two")
@@ -287,7 +258,7 @@ async def test_an_answer_that_could_come_only_much_later_has_failed_and_the_call
 async def test_an_answer_that_fails_twice_is_not_asked_for_a_third_time() -> None:
     clock = VirtualClock()
     simulator = XAISimulator(responses_per_minute=0, clock=clock)  # which does not say when it may be asked again
-    async with Call(clock, provider_of("xai", simulator.dial)) as call:
+    async with Call(clock, provider_on(simulator)) as call:
         await call.says("one")
         await asyncio.sleep(30)
         state, codes = call.session.state, call.codes()
@@ -301,7 +272,7 @@ async def test_an_answer_that_fails_twice_is_not_asked_for_a_third_time() -> Non
 async def test_a_greeting_that_fails_by_the_rate_is_said_word_for_word_all_the_same() -> None:
     clock = VirtualClock()
     simulator = XAISimulator(responses_per_minute=1, clock=clock)
-    async with Call(clock, provider_of("xai", simulator.dial)) as call:
+    async with Call(clock, provider_on(simulator)) as call:
         await call.says("one")
         await asyncio.sleep(59)
         await call.channel.inject_text(call.session, "Welcome back.", role="assistant")
@@ -315,8 +286,8 @@ async def test_a_greeting_that_fails_by_the_rate_is_said_word_for_word_all_the_s
 @pytest.mark.parametrize("vendor", ["gemini", "elevenlabs"])
 async def test_a_vendor_that_hangs_up_over_the_rate_is_dialled_again_and_answers_when_it_may(vendor: str) -> None:
     clock = VirtualClock()
-    simulator = SIMULATORS[vendor](responses_per_minute=1, clock=clock)
-    async with Call(clock, provider_of(vendor, simulator.dial)) as call:
+    simulator = simulator_of(vendor, responses_per_minute=1, clock=clock)
+    async with Call(clock, provider_on(simulator)) as call:
         await call.says("one")
         await asyncio.sleep(57)
         await call.says("two")
@@ -335,7 +306,7 @@ async def test_a_vendor_that_hangs_up_over_the_rate_is_dialled_again_and_answers
 async def test_the_answers_of_all_connections_are_counted_together() -> None:
     clock = VirtualClock()
     simulator = OpenAISimulator(responses_per_minute=1, clock=clock)
-    provider = provider_of("openai", simulator.dial)
+    provider = provider_on(simulator)
     async with Call(clock, provider) as first, Call(clock, provider) as second:
         await first.says("one")
         await second.says("two")

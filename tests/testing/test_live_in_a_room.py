@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
-
-import pytest
 
 from roomkit.clock import SYSTEM_CLOCK
-from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
-from roomkit.providers.gemini.realtime import GeminiLiveProvider
-from roomkit.providers.local.realtime import LocalRealtimeProvider
 from roomkit.providers.local.tools import default_tools
-from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.providers.xai.realtime import XAIRealtimeProvider
-from roomkit.testing import ElevenLabsSimulator, GeminiSimulator, OpenAISimulator, SimulatedAgent, XAISimulator
+from roomkit.testing import SimulatedAgent
 from roomkit.voice.realtime.commands import ToolSpec
-from roomkit.voice.realtime.provider import RealtimeVoiceProvider
 from tests.testing.live_speech import WEATHER, is_audible, local_agent, spoken
 from tests.testing.phone_call import PhoneCall
+from tests.testing.vendors import EACH_VENDOR, served, simulator_of
 
 RATE_HZ = 24_000
 FRAME_BYTES = 960
@@ -28,35 +20,19 @@ ANSWER_TIMEOUT_S = 20.0
 TOOLS = default_tools()
 AGENT = SimulatedAgent(tools=tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in TOOLS))
 
-Dialled = Callable[[str], RealtimeVoiceProvider]
-VENDORS: dict[str, tuple[Callable[[LocalRealtimeProvider], Any], Dialled]] = {
-    "openai": (
-        lambda live: OpenAISimulator(live=live),
-        lambda url: OpenAIRealtimeProvider("key", base_url=url),
-    ),
-    "gemini": (
-        lambda live: GeminiSimulator(live=live),
-        lambda url: GeminiLiveProvider("key", base_url=url),
-    ),
-    "xai": (
-        lambda live: XAISimulator(live=live),
-        lambda url: XAIRealtimeProvider(api_key="key", base_url=url),
-    ),
-    "elevenlabs": (
-        lambda live: ElevenLabsSimulator(agent=AGENT, live=live),
-        lambda url: ElevenLabsRealtimeProvider(agent_id="a", base_url=url),
-    ),
-}
-
 
 @asynccontextmanager
 async def call(vendor: str) -> AsyncIterator[PhoneCall]:
     """A caller in a room with the vendor's agent, which is ours."""
-    simulate, dial = VENDORS[vendor]
-    async with simulate(local_agent()).serve() as server:
-        address = server.base_url if vendor == "gemini" else server.url
-        async with PhoneCall(dial(address), clock=SYSTEM_CLOCK, rate_hz=RATE_HZ, tools=TOOLS) as phone:
-            yield phone
+    known = (
+        {"agent": AGENT} if vendor == "elevenlabs" else {}
+    )  # the others are told by their client what tools there are
+    simulator = simulator_of(vendor, live=local_agent(), **known)
+    async with (
+        served(simulator) as provider,
+        PhoneCall(provider, clock=SYSTEM_CLOCK, rate_hz=RATE_HZ, tools=TOOLS) as phone,
+    ):
+        yield phone
 
 
 async def says(phone: PhoneCall, pcm: bytes) -> None:
@@ -65,7 +41,7 @@ async def says(phone: PhoneCall, pcm: bytes) -> None:
         await asyncio.sleep(0.005)  # faster than speech, slower than what would be dropped as late
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@EACH_VENDOR
 async def test_a_question_is_answered_with_the_rooms_own_tool_and_both_are_on_record(vendor: str) -> None:
     words: list[tuple[str, str]] = []
     async with call(vendor) as phone:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -13,25 +12,15 @@ from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
 from roomkit.models.enums import EventStatus, HookTrigger
 from roomkit.models.hook import HookResult
-from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
-from roomkit.providers.gemini.realtime import GeminiLiveProvider
-from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.providers.xai.realtime import XAIRealtimeProvider
 from roomkit.testing import (
-    ElevenLabsSimulator,
-    GeminiSimulator,
-    OpenAISimulator,
     Script,
     VirtualClock,
-    XAISimulator,
     hear,
     say,
 )
 from roomkit.testing.call import tone
 from roomkit.voice.realtime.mock import MockRealtimeTransport
-from roomkit.voice.realtime.provider import RealtimeVoiceProvider
-
-Vendor = Callable[[Script, VirtualClock], RealtimeVoiceProvider]
+from tests.testing.vendors import EACH_VENDOR, provider_on, simulator_of
 
 pytestmark = pytest.mark.virtual_time
 
@@ -44,29 +33,12 @@ ANSWER = "Certainly, with pleasure, the code for the door is swordfish, do not t
 SPOKEN = tone(2.7) + SECRET * 7_200 + tone(1.2)
 
 
-def openai(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
-    return OpenAIRealtimeProvider(api_key="sk-test", dial=OpenAISimulator(script, clock=clock).dial)
-
-
-def xai(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
-    return XAIRealtimeProvider(api_key="xai-test", dial=XAISimulator(script, clock=clock).dial)
-
-
-def gemini(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
-    return GeminiLiveProvider("key", dial=GeminiSimulator(script, clock=clock).dial)
-
-
-def elevenlabs(script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
-    simulator = ElevenLabsSimulator(script, clock=clock)
-    return ElevenLabsRealtimeProvider(api_key="xi", agent_id="a", dial=simulator.dial, sign=simulator.sign)
-
-
 def secret_samples(pcm: bytes) -> int:
     return int((np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)) > 3_000).sum())
 
 
 async def hear_the_answer(
-    vendor: Vendor = openai,
+    vendor: str = "openai",
     *,
     pace: Literal["fast", "realtime"],
     guard_ms: float,
@@ -77,7 +49,7 @@ async def hear_the_answer(
     script = Script(hear("text"), say(ANSWER, audio=SPOKEN, pace=pace))
     clock = VirtualClock()
     transport, kit = MockRealtimeTransport(lead_ms=200), RoomKit(clock=clock)
-    provider = vendor(script, clock)
+    provider = provider_on(simulator_of(vendor, script, clock=clock))
     channel = RealtimeVoiceChannel(
         "voice", provider=provider, transport=transport, output_guard_ms=guard_ms, output_guard_on_late=on_late
     )
@@ -99,12 +71,12 @@ async def hear_the_answer(
     return secret_samples(heard), len(heard) / 48, timeline, late_verdicts
 
 
-@pytest.mark.parametrize("vendor", [openai, xai, gemini, elevenlabs])
+@EACH_VENDOR
 @pytest.mark.parametrize("pace", ["fast", "realtime"])
 @pytest.mark.parametrize("on_late", ["release", "cut"])
 @pytest.mark.parametrize("thinks_s", [0.0, 0.2])
 async def test_a_forbidden_phrase_never_reaches_the_caller(
-    vendor: Vendor, pace: Literal["fast", "realtime"], on_late: Literal["release", "cut"], thinks_s: float
+    vendor: str, pace: Literal["fast", "realtime"], on_late: Literal["release", "cut"], thinks_s: float
 ) -> None:
     secrets, _, timeline, late = await hear_the_answer(
         vendor, pace=pace, guard_ms=500, thinks_s=thinks_s, on_late=on_late

@@ -8,39 +8,18 @@ import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit.kit import RoomKit
-from roomkit.providers.elevenlabs.realtime import ElevenLabsRealtimeProvider
-from roomkit.providers.gemini.realtime import GeminiLiveProvider
-from roomkit.providers.openai.realtime import OpenAIRealtimeProvider
-from roomkit.providers.xai.realtime import XAIRealtimeProvider
 from roomkit.testing import (
-    ElevenLabsSimulator,
-    GeminiSimulator,
-    OpenAISimulator,
     Script,
     VirtualClock,
-    XAISimulator,
     hear,
     say,
 )
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
-from roomkit.voice.realtime.provider import RealtimeVoiceProvider
+from tests.testing.vendors import provider_on, simulator_of
 
 pytestmark = pytest.mark.virtual_time
 
 COUNTING = "one two three four five six seven eight nine ten"
-
-
-def provider_of(vendor: str, script: Script, clock: VirtualClock) -> RealtimeVoiceProvider:
-    match vendor:
-        case "openai":
-            return OpenAIRealtimeProvider(api_key="sk-test", dial=OpenAISimulator(script, clock=clock).dial)
-        case "xai":
-            return XAIRealtimeProvider(api_key="xai-test", dial=XAISimulator(script, clock=clock).dial)
-        case "gemini":
-            return GeminiLiveProvider("key", dial=GeminiSimulator(script, clock=clock).dial)
-        case _:
-            simulator = ElevenLabsSimulator(script, clock=clock)
-            return ElevenLabsRealtimeProvider(api_key="xi", agent_id="a", dial=simulator.dial, sign=simulator.sign)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +34,9 @@ def provider_of(vendor: str, script: Script, clock: VirtualClock) -> RealtimeVoi
 async def test_the_room_and_the_next_provider_are_told_what_was_heard(vendor: str, by: str, count: int) -> None:
     clock = VirtualClock()
     script = Script(hear("text"), say(COUNTING, seconds=10))
+    provider = provider_on(simulator_of(vendor, script, clock=clock))
     transport, kit = MockRealtimeTransport(lead_ms=200), RoomKit(clock=clock)
-    channel = RealtimeVoiceChannel("voice", provider=provider_of(vendor, script, clock), transport=transport)
+    channel = RealtimeVoiceChannel("voice", provider=provider, transport=transport)
     kit.register_channel(channel)
     session = await channel.start_session("room-1", "caller")
 

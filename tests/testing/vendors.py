@@ -29,7 +29,7 @@ SIMULATORS: dict[str, type[Simulator]] = {
 EACH_VENDOR = pytest.mark.parametrize("vendor", SIMULATORS)
 
 
-def simulator_of(vendor: str, script: Script | None = None, **settings: Any) -> Simulator:
+def simulator_of(vendor: str, script: Script | None = None, /, **settings: Any) -> Simulator:
     return SIMULATORS[vendor](script, **settings)
 
 
