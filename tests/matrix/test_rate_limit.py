@@ -299,3 +299,18 @@ async def test_a_lone_vendor_over_its_rate_is_told_by_one_code_and_asked_again(v
         assert set(call.codes) == {"rate_limited"}
         assert len(await call.answers()) == 2
         assert call.session.state is SessionState.ACTIVE
+
+
+async def test_the_breaker_learns_of_it_so_that_new_calls_begin_elsewhere() -> None:
+    clock = VirtualClock()
+    limited = OpenAISimulator(responses_per_minute=0, clock=clock)
+    async with Call(clock, openai=limited, gemini=GeminiSimulator(clock=clock)) as call:
+        await call.says("one")
+        for who in ("bob", "cy"):
+            session = await call.channel.start_session("room", who)
+            await call.channel.inject_text(session, "two")
+            await asyncio.sleep(1)
+        fourth = await call.channel.start_session("room", "dee")
+
+        assert fourth.provider == "gemini"
+        assert call.dials("openai") == 3
