@@ -162,9 +162,7 @@ class SQLiteStore:
 
     async def event_by_key(self, room_id: str, key: str) -> RoomEvent | None:
         """The event stored under an idempotency key."""
-        rows = await self._database.read(
-            f"SELECT {EVENT_COLUMNS} FROM events WHERE room_id=? AND key=?", (room_id, key)
-        )  # noqa: S608 -- a constant
+        rows = await self._database.read(EVENT_BY_KEY, (room_id, key))
         return event_of(*rows[0]) if rows else None
 
     async def events(

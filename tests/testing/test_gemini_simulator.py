@@ -296,11 +296,3 @@ def test_handles_are_given_between_answers_and_taken_up_by_the_same_model_for_tw
     assert len(found.history) == 1
     assert talk.handles.find(newest, "other", 0) is None
     assert talk.handles.find(newest, NATIVE.removeprefix("models/"), 3 * 3_600_000) is None
-
-
-def test_reasons_fit_into_a_close_frame() -> None:
-    talk = Talk()
-    talk.says({"setup": {"model": NATIVE, "é" * 200: 1}})
-
-    assert talk.closed is not None
-    assert len(talk.closed.reason.encode()) <= 123

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomkit.testing import ElevenLabsSimulator, GeminiSimulator, OpenAISimulator, XAISimulator
+from roomkit.testing import ElevenLabsSimulator, Script, drop, hear
 from roomkit.testing.simulators.door import Upgrade
-from roomkit.testing.simulators.server import SimulatedServer
+from roomkit.voice.realtime.commands import InjectText, LinkConfig
+from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WireRefused
-
-SIMULATORS: list[Callable[[], SimulatedServer[Any]]] = [
-    OpenAISimulator,
-    GeminiSimulator,
-    XAISimulator,
-    ElevenLabsSimulator,
-]
-EACH_VENDOR = pytest.mark.parametrize("make", SIMULATORS)
+from tests.testing.vendors import EACH_VENDOR, linked, simulator_of
 
 
 def test_an_upgrade_is_the_same_over_a_socket_and_in_memory() -> None:
@@ -46,8 +38,8 @@ def test_any_text_can_be_read_as_an_upgrade(url: str, headers: list[tuple[str, s
 
 @EACH_VENDOR
 @pytest.mark.parametrize("url", ["ws://host/elsewhere", "ws://[", "", "\0"])
-async def test_another_address_is_nobodys(make: Callable[[], SimulatedServer[Any]], url: str) -> None:
-    simulator = make()
+async def test_another_address_is_nobodys(vendor: str, url: str) -> None:
+    simulator = simulator_of(vendor)
 
     with pytest.raises(WireRefused) as caught:
         await simulator.dial(Endpoint(url))
@@ -58,10 +50,8 @@ async def test_another_address_is_nobodys(make: Callable[[], SimulatedServer[Any
 
 @EACH_VENDOR
 @pytest.mark.parametrize("host", ["[", "a, b", "\xff"])
-async def test_a_host_that_is_none_gets_an_answer_all_the_same(
-    make: Callable[[], SimulatedServer[Any]], host: str
-) -> None:
-    async with make().serve() as server:
+async def test_a_host_that_is_none_gets_an_answer_all_the_same(vendor: str, host: str) -> None:
+    async with simulator_of(vendor).serve() as server:
         port = int(server.base_url.split(":")[2].split("/")[0])
         status = await _status_of(port, f"Host: {host}\r\nHost: {host}")
 
@@ -90,6 +80,17 @@ async def test_the_record_survives_what_only_looks_like_audio(body: object) -> N
 
     assert (await closed).code == 1002  # the first message must begin the conversation
     assert [event["type"] for event in simulator.received] == ["pong"]
+
+
+@EACH_VENDOR
+@pytest.mark.parametrize("reason", ["x" * 200, "é" * 200, "\ud800" * 200])
+async def test_a_reason_too_long_for_a_closing_frame_is_cut(vendor: str, reason: str) -> None:
+    simulator = simulator_of(vendor, Script(hear("text"), drop(4_001, reason)))
+    async with linked(simulator, LinkConfig("s"), "socket") as (link, sink):
+        link.send(InjectText("Hi"))
+        lost = await sink.next(LinkLost)
+
+    assert lost.code == "4001"
 
 
 def _ignored(message: WireMessage) -> None:

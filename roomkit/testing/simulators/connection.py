@@ -19,13 +19,20 @@ from roomkit.testing.simulators.record import Record
 from roomkit.voice.wires.memory import memory_pair
 from roomkit.voice.wires.port import WireClosed, WirePort
 
+MAX_REASON_BYTES: Final = 123
+"""Of a closing frame (RFC 6455 §5.5, less the code)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The connection ends: with a closing frame, or without one if the code is 1006."""
+    """The connection ends: with a closing frame, or without one if the code is 1006. The reason is cut to fit."""
 
     code: int
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        cut = self.reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+        object.__setattr__(self, "reason", cut)
 
 
 Output = Mapping[str, Any] | str | bytes | Close

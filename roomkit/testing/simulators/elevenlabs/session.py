@@ -155,7 +155,7 @@ class ElevenLabsSimulatorSession:
         """End the connection; 1006 without a closing frame."""
         if not self.is_over:
             self.is_over = True
-            self._out.append(Close(code, reason[:100]))
+            self._out.append(Close(code, reason))
 
     def speak(self, speech: Speech) -> None:
         """Say it; that answers what was owed."""

@@ -25,7 +25,6 @@ from roomkit.testing.simulators.steps import Turn
 
 SETUP_MS: Final = 10
 """Until ``setupComplete``: long enough to catch a client that does not wait for it."""
-MAX_REASON_BYTES: Final = 123
 QUOTA_REASON: Final = "You exceeded your current quota, please check your plan and billing details."
 """Comes with close code 1011; the service has no error messages to say it in."""
 
@@ -147,8 +146,7 @@ class GeminiSimulatorSession:
         """End the connection after what was said so far."""
         if not self.is_over:
             self.is_over = True
-            cut = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
-            self._out.append(Close(code, cut))
+            self._out.append(Close(code, reason))
 
     def answer(self, parts: Sequence[Speech | Call], now_ms: float) -> None:
         """Say this in answer to the turn that has none."""
