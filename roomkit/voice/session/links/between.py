@@ -1,6 +1,6 @@
 """The moment between turns, at which a call may go on with another link and nobody notices.
 
-Not in here: why it should (`rollover`, `provider_side`).
+Not in here: why it should (`moving`).
 """
 
 from __future__ import annotations

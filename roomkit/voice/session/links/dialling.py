@@ -23,6 +23,7 @@ from roomkit.voice.realtime.provider import SpeechGate
 from roomkit.voice.realtime.provider_events import ProviderEvent
 from roomkit.voice.realtime.reconnect import ReconnectPolicy, is_retryable
 from roomkit.voice.session.links.candidates import Candidate, Roster
+from roomkit.voice.session.links.race import Race
 from roomkit.voice.session.links.resumption import Resumption
 from roomkit.voice.session.links.slot import OpenLink, SlotSink
 
@@ -191,7 +192,7 @@ class Dialling:
         """Each candidate once; the first link that is up, or why the first candidate has none."""
         if len(candidates) == 1:
             return await self._try(candidates[0], configure)
-        race = _Race()
+        race = Race()
         try:
             async with asyncio.TaskGroup() as tasks:
                 waiting = deque(candidates)
@@ -271,37 +272,3 @@ class Dialling:
 def _asked_for_ms(error: Exception) -> float:
     """How long the vendor asked to be left alone."""
     return (error.retry_after_ms or 0.0) if isinstance(error, ProviderError) else 0.0
-
-
-class _Race:
-    """The dials of one round."""
-
-    def __init__(self) -> None:
-        self.running: list[asyncio.Task[OpenLink | Exception]] = []
-        self.winner: OpenLink | None = None
-        self.errors: list[Exception] = []
-        self._all: list[asyncio.Task[OpenLink | Exception]] = []
-
-    def look(self) -> None:
-        """Sort out what is done."""
-        for task in [task for task in self.running if task.done()]:
-            self.running.remove(task)
-            self._all.append(task)
-            outcome = task.result()
-            if isinstance(outcome, Exception):
-                self.errors.append(outcome)
-            elif self.winner is None:
-                self.winner = outcome
-
-    def stop(self) -> None:
-        """It is decided: who is still dialling gives up."""
-        for task in self.running:
-            task.cancel()
-
-    async def close(self, keep: OpenLink | None) -> None:
-        """Hang up on everybody who came second."""
-        for task in self._all + self.running:
-            outcome = None if task.cancelled() else task.result()
-            if isinstance(outcome, OpenLink) and outcome is not keep:
-                outcome.sink.silence()
-                await outcome.link.close()

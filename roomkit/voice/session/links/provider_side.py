@@ -1,8 +1,8 @@
-"""The provider side of a session: the first link, getting back after a loss, moving to another link in time.
+"""The provider side of a session: the first link, getting back after a loss, letting another link take over.
 
 Every way is the same two steps: a link is opened (`dialling`) and let serve (`serving`). Not in here: who is dialled,
-how often (`candidates`, `dialling`), for how long a link that is to take over stands by (`standby`). Invariant: every
-link that does not serve is standing by or being closed.
+how often (`candidates`, `dialling`), why a link is to take over from one that is well, and when (`moving`). Invariant:
+every link that does not serve is standing by or being closed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,18 @@ from roomkit.voice.realtime.provider_events import LinkLost
 from roomkit.voice.realtime.reconnect import QUOTA_EXCEEDED, RATE_LIMITED, ReconnectPolicy
 from roomkit.voice.session.context import SessionContext
 from roomkit.voice.session.events import SessionEvents
-from roomkit.voice.session.links import rollover
 from roomkit.voice.session.links.between import BetweenTurns
 from roomkit.voice.session.links.candidates import Candidate, Roster
 from roomkit.voice.session.links.dialling import Dialling
+from roomkit.voice.session.links.moving import Moving
 from roomkit.voice.session.links.resumption import Resumption
 from roomkit.voice.session.links.serving import Serving
 from roomkit.voice.session.links.slot import OpenLink
-from roomkit.voice.session.links.standby import Standby, stand_by
+from roomkit.voice.session.links.standby import Standby
 from roomkit.voice.session.links.text_only import TextOnly
 from roomkit.voice.session.settings import SessionSettings
 
 logger = logging.getLogger(__name__)
-
-HANDOVER_TIMEOUT_S = 60.0
-"""A hand-over waits this long for the end of the turn, then it cuts in."""
 
 
 def end_reason(error: RoomKitError) -> EndReason:
@@ -83,24 +80,36 @@ class ProviderSide:
             on_limit=self._limited,
             on_going_away=self._going_away,
         )
-        self._dialling = Dialling(
-            context.clock,
+        self._dialling = self._new_dialling(policy, settled)
+        self._text_only = TextOnly(context, events)
+        self._why_written: str | None = None
+        self._recovery: asyncio.Task[None] | None = None
+        self._moving = self._new_moving()
+
+    def _new_dialling(self, policy: ReconnectPolicy, settled: Callable[[], Awaitable[None]]) -> Dialling:
+        return Dialling(
+            self._context.clock,
             self._roster,
             self._resumption,
             policy,
             on_event=self._serving.on_event,
             settled=settled,
-            gate=events.speech,
-            has_begun=lambda: events.conversation.has_begun,
-            seed=context.view.id,
+            gate=self._events.speech,
+            has_begun=lambda: self._events.conversation.has_begun,
+            seed=self._context.view.id,
         )
-        self._text_only = TextOnly(context, events)
-        self._why_written: str | None = None
-        self._recovery: asyncio.Task[None] | None = None
-        self._rollover: asyncio.Task[None] | None = None
-        self._handing_over = asyncio.Lock()
-        self._standby: Standby | None = None
-        self._age: asyncio.TimerHandle | None = None
+
+    def _new_moving(self) -> Moving:
+        return Moving(
+            self._context,
+            self._roster,
+            self._dialling,
+            self._serving,
+            self._between,
+            self._events.conversation.history,
+            configure=self.link_config,
+            take_over=self._take_over,
+        )
 
     # --- the link -------------------------------------------------------------------------------------------------
 
@@ -164,7 +173,7 @@ class ProviderSide:
 
     async def close(self) -> None:
         """Hang up."""
-        self._forget_age()
+        self._moving.forget_age()
         await self._serving.close()
 
     # --- losing it ------------------------------------------------------------------------------------------------
@@ -173,7 +182,7 @@ class ProviderSide:
         """The link is gone: get another, unless that cannot help."""
         if self._context.is_over:
             return
-        if lost.is_goodbye and self._standby is None:  # else somebody is about to take over: the call is theirs
+        if lost.is_goodbye and not self._moving.is_prepared:  # else somebody is about to take over: the call is theirs
             self._agent_hung_up()
             return
         logger.warning("a provider link was lost: %s %s", lost.code, lost.reason)
@@ -187,8 +196,7 @@ class ProviderSide:
         is_bad = lost.code in ("stalled", RATE_LIMITED) or not lost.retryable
         if is_bad or was_up_ms < STABLE_MS:
             self.provider.breaker.failed(self._context.clock.now_ms())
-        if self._standby is not None:
-            self._take_over(self._standby)
+        if self._moving.take_over_now():
             return
         self._context.provider_is(LinkState.RECOVERING, None)
         if self._roster.is_exhausted:
@@ -206,7 +214,7 @@ class ProviderSide:
     def _drop(self) -> float:
         """The link serves no more; returns for how many milliseconds it did."""
         dropped, was_up_ms = self._serving.drop()
-        self._forget_age()
+        self._moving.forget_age()
         if dropped is not None:
             self._context.start_task(dropped.link.close(), "hang-up")
         return was_up_ms
@@ -273,14 +281,7 @@ class ProviderSide:
             ProviderError: The new link could not be opened; the old link stays.
             SessionStateError: The session ended meanwhile.
         """
-        if self._rollover is not None:
-            self._rollover.cancel()
-        async with self._handing_over:
-            current = self._roster.current
-            candidate = current if provider is current.provider else Candidate(provider)
-            opened = await self._dialling.of(candidate, lambda each: self.link_config(settings, each))
-            by_ms = self._context.clock.now_ms() + HANDOVER_TIMEOUT_S * 1000.0
-            await self._stand_by(Standby(opened, by_ms, settings, when_adopted, is_handover=True))
+        await self._moving.hand_over(settings, provider, when_adopted=when_adopted)
 
     async def hand_over_or_report(self, settings: SessionSettings, provider: RealtimeVoiceProvider) -> None:
         """Like `hand_over`, for those who cannot wait for it."""
@@ -290,52 +291,10 @@ class ProviderSide:
             self._context.report("handover_failed", str(error))
 
     def _going_away(self, time_left_ms: float) -> None:
-        self._move_by(rollover.of_notice(self._context.clock.now_ms(), time_left_ms))
-
-    def _move_by(self, due: rollover.Due) -> None:
-        """The current link has a last moment: have another one ready by then."""
-        self._forget_age()
-        self._age = asyncio.get_running_loop().call_at(due.open_ms / 1000.0, self._begin_rollover, due.switch_ms)
-
-    def _begin_rollover(self, by_ms: float) -> None:
-        self._age = None
-        if self._standby is not None:
-            self._standby.by_ms = min(self._standby.by_ms, by_ms)
-        elif not self._handing_over.locked() and not self._context.is_over:
-            if self._rollover is not None:
-                self._rollover.cancel()
-            self._rollover = self._context.start_task(self._roll_over(by_ms), "rollover")
-
-    async def _roll_over(self, by_ms: float) -> None:
-        """Move to another link of the same provider, unnoticed. What fails here is mended when the link is lost."""
-        served = self._serving.link
-        try:
-            opened = await self._dialling.of(self._roster.current, self._configure)
-            if self._serving.link is served and served is not None:
-                await self._stand_by(Standby(opened, by_ms))
-            else:
-                await opened.link.close()  # it was lost while we dialled: there is, or will be, another one
-        except RoomKitError as error:
-            if not self._context.is_over:
-                self._context.warn("rollover_failed", str(error))
-
-    async def _stand_by(self, standby: Standby) -> None:
-        standby.own_mark = self._events.conversation.history.mark
-        self._standby = standby
-        try:
-            await stand_by(standby, self._context, self._between, is_up=lambda: self._serving.link is not None)
-            if self._standby is standby:
-                self._take_over(standby)
-        finally:
-            if self._standby is standby:
-                self._standby = None
-            if not standby.is_adopted:
-                standby.opened.sink.silence()
-                await standby.opened.link.close()
+        self._moving.going_away(time_left_ms)
 
     def _take_over(self, standby: Standby) -> None:
         """The link that stood by is the session's from now on."""
-        self._standby, standby.is_adopted = None, True
         if standby.is_handover:  # or the old link's call would stay without its result
             self._events.tell_results(asks=False)
         if standby.settings is not None:
@@ -354,18 +313,11 @@ class ProviderSide:
     # --- details --------------------------------------------------------------------------------------------------
 
     def _adopt(self, opened: OpenLink, own_mark: int | None = None) -> OpenLink | None:
-        self._forget_age()
         if self._text_only.is_on:
             self._text_only.end()
         replaced = self._serving.adopt(opened, own_mark)
-        if (limit_ms := opened.provider.profile.max_session_ms) is not None:
-            self._move_by(rollover.of_age(opened.opened_ms, limit_ms))
+        self._moving.adopted(opened)
         return replaced
-
-    def _forget_age(self) -> None:
-        if self._age is not None:
-            self._age.cancel()
-            self._age = None
 
     def _configure(self, candidate: Candidate) -> LinkConfig:
         return self.link_config(self._context.settings, candidate)

@@ -1,6 +1,6 @@
 """When to move a call to a new link before the vendor ends the old one. Pure.
 
-Not in here: opening the new link and switching to it (`provider_side`), the right moment for that (`between`).
+Not in here: opening the new link and switching to it (`moving`), the right moment for that (`between`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A link that is up and waits for its moment to take over: a rollover's, or a hand-over's.
 
-Not in here: opening it, and what taking over is (`provider_side`).
+Not in here: opening it (`moving`), what taking over is (`provider_side`).
 """
 
 from __future__ import annotations
