@@ -1,4 +1,7 @@
-"""Six faults, in seven phases of a call, on four vendors, in virtual time: one assertion set (RFC 0006, section 6)."""
+"""Six faults, in seven phases of a call, on four vendors, in virtual time: one assertion set (RFC 0006, section 6).
+
+In no cell does the caller say anything twice: a sentence spoken to a dead line is heard by the next one (R-0006-17).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 from roomkit.errors import ProviderRefusedError
 from roomkit.models.session import EndReason
 from roomkit.voice.realtime.wire import HANDSHAKE_TIMEOUT_S
+from roomkit.voice.session.media.unsettled import LONG_QUIET_MS
 from tests.matrix.broken import Broken
 from tests.matrix.call import CallOver, MatrixCall
 from tests.matrix.conversation import ANSWER, COUNTING, IN_A_HANDOFF, WHOLE, Phase
@@ -132,3 +136,8 @@ def test_every_cell_of_the_matrix_is_there() -> None:
     assert (len(ENDS), len(REFUSED)) == (21, 5)
     assert set(CELLS) >= ENDS.keys() | REFUSED.keys()
     assert all([*ENDS.values(), *REFUSED.values()])
+
+
+def test_the_ear_remembers_for_longer_than_a_line_can_be_dead_unknown() -> None:
+    """R-0006-18: else a sentence would be forgotten just before it is needed."""
+    assert LONG_QUIET_MS > (KEEP_ALIVE_S + 2.0) * 1000.0
