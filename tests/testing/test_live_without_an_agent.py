@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from roomkit.providers.local.brain import ShopBrain
-from roomkit.providers.local.grammar import jsgf
 from roomkit.testing import OpenAISimulator
 from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.stt.pocketsphinx import PocketSphinx
@@ -13,6 +12,7 @@ from roomkit.voice.tts.espeak import EspeakTts
 from tests.testing.openai_client import Client, settle
 
 ANSWER_TIMEOUT_S = 10.0
+GRAMMAR = "#JSGF V1.0;\ngrammar shop;\npublic <shop> = hello;\n"
 
 
 class TelephoneVad:
@@ -29,7 +29,7 @@ class TelephoneVad:
 
 
 async def test_the_client_is_told_that_there_is_no_agent() -> None:
-    provider = CascadeProvider(stt=PocketSphinx(jsgf()), tts=EspeakTts(), model=ShopBrain(), vad=TelephoneVad)
+    provider = CascadeProvider(stt=PocketSphinx(GRAMMAR), tts=EspeakTts(), model=ShopBrain(), vad=TelephoneVad)
     client = await Client.dial(OpenAISimulator(live=provider))
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
         while client.closed is None:
