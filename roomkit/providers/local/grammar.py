@@ -28,8 +28,20 @@ JUNK = word_set(
 They are long enough not to fit *anything*: with a list of short words 40 of 150 right commands were lost to it, with
 this one 12 (synthetic voices, bench/local_stack.py)."""
 
-JUNK_JOINTS = ("a", "in", "is", "me", "my", "on", "tell", "the", "what")
-"""Words that wrong phrases share with ours. In the junk loop too, or "tell me a joke" could only be one of ours."""
+JUNK_JOINTS = {
+    "_a": "AH", "_in": "IH N", "_is": "IH Z", "_me": "M IY", "_my": "M AY", "_on": "AA N", "_tell": "T EH L",
+    "_the": "DH AH", "_what": "W AH T",
+}  # fmt: skip
+"""Words that wrong phrases share with ours, and how they sound. In the junk loop too, or "tell me a joke" could only be
+one of ours; under names of their own, or "tell the" would pass for words of a caller."""
+
+SPOKEN_TOO = {
+    "help(2)": "HH EH AH L P",
+    "help(3)": "HH EH OW L P",
+    "thank(2)": "TH EY NG K",
+    "thanks(2)": "TH EY NG K S",
+}
+"""Ways to say our words that the dictionary lacks: a vowel glides before a dark l, and "a" rises before "ng"."""
 
 JUNK_WEIGHT = 0.05
 """Share of the junk loop against the phrases."""
@@ -37,20 +49,35 @@ JUNK_WEIGHT = 0.05
 
 def junk_words() -> frozenset[str]:
     """The junk no phrase uses: a result with such a word came from the junk loop."""
-    return JUNK
+    return JUNK | JUNK_JOINTS.keys()
+
+
+def pronunciations() -> dict[str, str]:
+    """What the grammars say that the dictionary does not know, or knows otherwise, as ARPAbet phones."""
+    return JUNK_JOINTS | SPOKEN_TOO
 
 
 @functools.cache
 def jsgf() -> str:
     """The grammar as JSGF text."""
-    slots = "\n".join(f"<{name}> = {words};" for name, words in SLOTS.items())
-    phrases = " | ".join(_with_contractions(t) for templates in TEMPLATES.values() for t in templates)
     junk = " | ".join((*sorted(JUNK), *JUNK_JOINTS))
     return (
         "#JSGF V1.0;\ngrammar shop;\n"
         f"public <turn> = /{1 - JUNK_WEIGHT}/ <phrase> [please] | /{JUNK_WEIGHT}/ <junk>;\n"
-        f"{slots}\n<phrase> = {phrases};\n<junk> = ({junk})+;\n"
+        f"{_phrase_rules()}<junk> = ({junk})+;\n"
     )
+
+
+@functools.cache
+def phrases_jsgf() -> str:
+    """The phrases alone as JSGF text."""
+    return f"#JSGF V1.0;\ngrammar phrases;\npublic <turn> = <phrase> [please];\n{_phrase_rules()}"
+
+
+def _phrase_rules() -> str:
+    slots = "\n".join(f"<{name}> = {words};" for name, words in SLOTS.items())
+    phrases = " | ".join(_with_contractions(t) for templates in TEMPLATES.values() for t in templates)
+    return f"{slots}\n<phrase> = {phrases};\n"
 
 
 def _with_contractions(template: str) -> str:

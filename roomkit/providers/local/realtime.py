@@ -8,12 +8,23 @@ from __future__ import annotations
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.providers.local.brain import ShopBrain
 from roomkit.providers.local.config import LocalRealtimeConfig
-from roomkit.providers.local.grammar import jsgf, judge, junk_words, written
+from roomkit.providers.local.grammar import jsgf, judge, junk_words, phrases_jsgf, pronunciations, written
 from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.stt.pocketsphinx import PocketSphinx
 from roomkit.voice.tts.espeak import EspeakTts
 from roomkit.voice.turn.endpointing import EndpointingPolicy
 from roomkit.voice.vad.silero import SileroVad
+
+
+def shop_recogniser() -> PocketSphinx:
+    """A recogniser of the shop's phrases.
+
+    Raises:
+        MissingExtraError: The extra ``local`` is not installed.
+    """
+    return PocketSphinx(
+        jsgf(), phrases=phrases_jsgf(), junk=junk_words(), written=written, pronunciations=pronunciations()
+    )
 
 
 class LocalRealtimeProvider(CascadeProvider):
@@ -29,7 +40,7 @@ class LocalRealtimeProvider(CascadeProvider):
     def __init__(self, config: LocalRealtimeConfig | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
         config = config or LocalRealtimeConfig()
         super().__init__(
-            stt=PocketSphinx(jsgf(), junk=junk_words(), written=written),
+            stt=shop_recogniser(),
             tts=EspeakTts(config.voice),
             model=ShopBrain(clock),
             vad=SileroVad,

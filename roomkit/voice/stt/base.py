@@ -6,7 +6,7 @@ Not in here: engines, and deciding when an utterance begins or ends (`roomkit.vo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,17 @@ class Utterance(Protocol):
 
     def abandon(self) -> None:
         """The result is not wanted; releases the engine. Idempotent, allowed after `finish`."""
+
+
+@runtime_checkable
+class WorksAhead(Protocol):
+    """What an `Utterance` may have besides: told of pauses, it has the final word ready when one turns out the end."""
+
+    def pause(self) -> None:
+        """The caller fell silent, perhaps for good; until `resume`, what is fed is silence. Never waits."""
+
+    def resume(self) -> None:
+        """The caller went on; what was worked out in the pause is not the final word."""
 
 
 class SpeechToText(Protocol):

@@ -1,10 +1,11 @@
 """Recognition of a grammar's phrases with pocketsphinx: small, quick, offline, and deaf to anything else.
 
-The acoustic model and the dictionary ship in the wheel. A junk loop beside the grammar catches what is not in it, so
-that a wrong phrase becomes "not understood" and not the nearest right one. Open dictation with these models is not
-usable, and noise 10 dB below the voice breaks it.
+The acoustic model and the dictionary ship in the wheel. Each utterance is looked at twice: along with the speech, with
+a junk loop beside the grammar, which shows partials and says when words are complete; and as a whole in the pause after
+it (`second_look`), which has the final word. Open dictation with these models is not usable, and noise 10 dB below the
+voice breaks it.
 
-Invariant: a decoder is touched by the engine's one thread only; an utterance has it to itself from begin to end.
+Invariant: decoders are touched by the engine's one thread only; an utterance has one to itself from begin to end.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from roomkit._extras import require
-from roomkit.errors import ConfigError, ProviderError
+from roomkit.errors import ProviderError
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
+from roomkit.voice.stt.sphinx_decoders import Decoders, Language
 
 logger = logging.getLogger(__name__)
 
@@ -26,18 +27,16 @@ RATE_HZ = 16_000
 WARM_DECODERS = 2
 """Decoders loaded before they are needed (0.15 s and some 35 MB each): two callers may speak at once without a wait."""
 
-MOST_IDLE_DECODERS = 8
-"""Kept after a moment when many spoke at once; more would only be memory."""
-
 
 class PocketSphinx:
     """A `SpeechToText` for the phrases of one JSGF grammar.
 
     Args:
         grammar: JSGF text; every word of it must be in the dictionary (CMUdict) or in ``pronunciations``.
+        phrases: JSGF of the phrases without junk, for the second look; ``None``: the first look is the final word.
         junk: Words that only the grammar's junk rule uses: a result made of them is "not understood".
         written: Turns recognised words into text as one would write it.
-        pronunciations: Words the dictionary lacks, as ARPAbet phones.
+        pronunciations: Words the dictionary lacks, or more ways to say one (``"help(2)"``), as ARPAbet phones.
 
     Raises:
         MissingExtraError: pocketsphinx is not installed.
@@ -47,16 +46,14 @@ class PocketSphinx:
         self,
         grammar: str,
         *,
+        phrases: str | None = None,
         junk: frozenset[str] = frozenset(),
         written: Callable[[str], str] = str,
         pronunciations: dict[str, str] | None = None,
     ) -> None:
-        self._module: Any = require("pocketsphinx", extra="local", why="the local voice stack")
-        self._grammar = grammar
-        self._junk = junk
-        self._written = written
-        self._pronunciations = dict(pronunciations or {})
-        self._free: list[Any] = []
+        module = require("pocketsphinx", extra="local", why="the local voice stack")
+        self.looks_again = phrases is not None
+        self.decoders = Decoders(module, Language(grammar, phrases, junk, written, dict(pronunciations or {})))
         self._is_warm = False
         self._thread: ThreadPoolExecutor | None = None
 
@@ -68,18 +65,19 @@ class PocketSphinx:
         """Load decoders on the engine's thread; at once when that was done.
 
         Raises:
-            ConfigError: The grammar cannot be read, or has a word nobody told how to pronounce.
+            ConfigError: A grammar cannot be read, or has a word nobody told how to pronounce.
         """
         if self._is_warm:
             return
-        await asyncio.get_running_loop().run_in_executor(self.thread, self._load_until, 1)
+        await asyncio.get_running_loop().run_in_executor(self.thread, self._load_what_is_needed)
         if not self._is_warm:
             self._is_warm = True
-            self.release(lambda: self._load_until(WARM_DECODERS))  # before any utterance, but nobody waits for it
+            # Before any utterance, but nobody waits for it.
+            self.release(lambda: self.decoders.load_until(WARM_DECODERS))
 
-    def _load_until(self, count: int) -> None:
-        while len(self._free) < count:
-            self._free.append(self._load())
+    def _load_what_is_needed(self) -> None:
+        self.decoders.load_until(1)
+        self.decoders.load_second_look()
 
     def open(self) -> SphinxUtterance:
         return SphinxUtterance(self)
@@ -87,7 +85,7 @@ class PocketSphinx:
     async def close(self) -> None:
         """Stop the thread once what runs is done; `open` and `warm` start it anew."""
         thread, self._thread, self._is_warm = self._thread, None, False
-        self._free.clear()
+        self.decoders.clear()
         if thread is not None:
             thread.shutdown(wait=False, cancel_futures=True)
 
@@ -106,47 +104,15 @@ class PocketSphinx:
     @property
     def idle_decoders(self) -> int:
         """Decoders that wait for an utterance."""
-        return len(self._free)
+        return self.decoders.idle
 
-    # --- on the engine's thread -------------------------------------------------------------------------------------
 
-    def lease(self) -> Any:
-        """A decoder that listens from now on."""
-        decoder = self._free.pop() if self._free else self._load()
-        decoder.start_utt()
-        return decoder
+class _Ahead:
+    """A second look worked out in a pause; the engine's thread writes `word`, the loop reads it."""
 
-    def give_back(self, decoder: Any) -> None:
-        """The decoder is idle again; it forgets this caller's room and microphone."""
-        if len(self._free) < MOST_IDLE_DECODERS:
-            decoder.reinit_feat()
-            self._free.append(decoder)
-
-    def read(self, decoder: Any) -> Recognition:
-        """What the decoder makes of it so far."""
-        hypothesis = decoder.hyp()
-        words = hypothesis.hypstr.split() if hypothesis is not None else []
-        if not words:
-            return NOTHING_HEARD
-        if any(word in self._junk for word in words):
-            return Recognition("")
-        # The search yields no posterior without a lattice, which would cost most of the latency there is: in the
-        # grammar counts as sure.
-        return Recognition(self._written(" ".join(words)), 1.0)
-
-    def _load(self) -> Any:
-        model = Path(str(self._module.get_model_path())) / "en-us"
-        decoder = self._module.Decoder(
-            hmm=str(model / "en-us"), dict=str(model / "cmudict-en-us.dict"), lm=None, bestpath=False, loglevel="FATAL"
-        )
-        for word, phones in self._pronunciations.items():
-            decoder.add_word(word, phones, update=False)
-        try:
-            decoder.add_jsgf_string("turn", self._grammar)
-            decoder.activate_search("turn")
-        except (RuntimeError, ValueError) as error:
-            raise ConfigError("the recogniser cannot use this grammar: bad JSGF, or a word not in CMUdict") from error
-        return decoder
+    def __init__(self) -> None:
+        self.is_wanted = True
+        self.word: Recognition | None = None
 
 
 class SphinxUtterance:
@@ -154,24 +120,46 @@ class SphinxUtterance:
 
     def __init__(self, engine: PocketSphinx) -> None:
         self._engine = engine
+        self._decoders = engine.decoders
         self._decoder: Any = None
+        self._heard = bytearray()  # for the second look
         self._waiting: list[bytes] = []
         self._decoding: asyncio.Future[Recognition] | None = None
         self._newest = NOTHING_HEARD
+        self._ahead: _Ahead | None = None
         self._is_over = False
 
     def feed(self, pcm: bytes) -> None:
         if self._is_over or not pcm:
             return
         self._waiting.append(pcm)
+        if self._engine.looks_again:
+            self._heard += pcm
         if self._decoding is None:
             self._start()
 
     def so_far(self) -> Recognition:
+        if self._ahead is not None and self._ahead.word is not None:
+            return self._ahead.word
         return self._newest
 
+    def pause(self) -> None:
+        """See `WorksAhead.pause`."""
+        self.resume()
+        if self._is_over or not self._engine.looks_again:
+            return
+        ahead, pcm = _Ahead(), bytes(self._heard)
+        self._ahead = ahead
+        self._engine.release(lambda: self._look_ahead(ahead, pcm))
+
+    def resume(self) -> None:
+        """See `WorksAhead.resume`."""
+        if self._ahead is not None:
+            self._ahead.is_wanted = False
+            self._ahead = None
+
     async def finish(self) -> Recognition:
-        """The final word: decodes what waits, then lets the decoder look back over the whole utterance.
+        """The final word: decodes what waits, then looks again at the whole utterance unless a pause gave time to.
 
         Raises:
             ProviderError: The decoder failed, or the engine was closed meanwhile.
@@ -179,10 +167,14 @@ class SphinxUtterance:
         if self._is_over:
             return self._newest
         self._is_over = True
-        pcm = self._take_waiting()
+        if self._ahead is not None and self._ahead.word is not None:
+            self._newest = self._ahead.word
+            self._engine.release(self._release)
+            return self._newest
         try:
-            self._newest = await self._on_thread(self._conclude, pcm)
+            self._newest = await self._on_thread(self._conclude, self._take_waiting())
         except asyncio.CancelledError:
+            self.resume()
             self._engine.release(self._release)
             raise
         return self._newest
@@ -191,6 +183,7 @@ class SphinxUtterance:
         if self._is_over:
             return
         self._is_over = True
+        self.resume()
         self._waiting.clear()
         self._engine.release(self._release)
 
@@ -224,23 +217,31 @@ class SphinxUtterance:
 
     def _decode(self, pcm: bytes) -> Recognition:
         if self._decoder is None:
-            self._decoder = self._engine.lease()
+            self._decoder = self._decoders.lease()
         self._decoder.process_raw(pcm)
-        return self._engine.read(self._decoder)
+        return self._decoders.read(self._decoder)
+
+    def _look_ahead(self, ahead: _Ahead, pcm: bytes) -> None:
+        if ahead.is_wanted and self._decoder is not None:
+            first = self._decoders.read(self._decoder)
+            ahead.word = self._decoders.look_again(pcm, first, lambda: ahead.is_wanted)
 
     def _conclude(self, pcm: bytes) -> Recognition:
+        if self._ahead is not None and self._ahead.word is not None:  # it was under way, and came before this
+            self._release()
+            return self._ahead.word
         if pcm:
             self._decode(pcm)
         if self._decoder is None:
             return NOTHING_HEARD
         self._decoder.end_utt()
-        heard = self._engine.read(self._decoder)
+        first = self._decoders.read(self._decoder)
         decoder, self._decoder = self._decoder, None
-        self._engine.give_back(decoder)
-        return heard
+        self._decoders.give_back(decoder)
+        return self._decoders.look_again(bytes(self._heard), first, lambda: True) or first
 
     def _release(self) -> None:
         if self._decoder is not None:
             decoder, self._decoder = self._decoder, None
             decoder.end_utt()
-            self._engine.give_back(decoder)
+            self._decoders.give_back(decoder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roomkit.providers.local.grammar import judge, junk_words, written
+from roomkit.providers.local.grammar import jsgf, judge, junk_words, phrases_jsgf, pronunciations, written
 from roomkit.providers.local.phrases import SLOTS, TEMPLATES, expand
 from roomkit.voice.turn.endpointing import Completeness
 
@@ -49,3 +49,14 @@ def test_no_junk_word_is_in_a_phrase() -> None:
     slots = {word for words in SLOTS.values() for word in words.split()}
 
     assert not junk_words() & (phrases | slots)
+
+
+def test_no_way_to_say_a_word_is_of_a_word_nobody_says() -> None:
+    said = set(jsgf().replace("(", " ").replace(")", " ").replace(";", " ").split())
+
+    assert {word.partition("(")[0] for word in pronunciations()} <= said
+
+
+def test_the_phrases_alone_have_no_junk() -> None:
+    assert not junk_words() & set(phrases_jsgf().replace("(", " ").replace(")", " ").split())
+    assert junk_words() <= set(jsgf().replace("(", " ").replace(")", " ").split())

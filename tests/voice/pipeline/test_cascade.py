@@ -114,6 +114,28 @@ class FakeUtterance:
 
 
 @dataclass
+class AheadStt(FakeStt):
+    """One whose utterances work ahead; `told` is what they were told of pauses."""
+
+    told: list[str] = field(default_factory=list)
+
+    def open(self) -> FakeUtterance:
+        self.opened += 1
+        return AheadUtterance(self, told=self.told)
+
+
+@dataclass
+class AheadUtterance(FakeUtterance):
+    told: list[str] = field(default_factory=list)
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+
+@dataclass
 class FakeTts:
     rate_hz: int = 16_000
     said: list[tuple[str, str | None, float]] = field(default_factory=list)
@@ -236,6 +258,33 @@ async def test_the_recogniser_hears_what_was_said_before_speech_was_noticed() ->
         await call.says(speech_ms=64, pause_ms=0)
 
     assert call.stt.heard_bytes == 2 * BLOCK
+
+
+async def test_a_recogniser_that_works_ahead_is_told_once_of_each_pause_and_of_its_end() -> None:
+    stt = AheadStt("what time")
+    async with calling(a_call(stt=stt)) as call:
+        await call.says(speech_ms=320, pause_ms=128)
+        assert stt.told == ["pause"]
+
+        await call.says(speech_ms=320, pause_ms=64)
+        assert stt.told == ["pause", "resume", "pause"]
+
+        await call.says(speech_ms=0, pause_ms=512)
+        await call.says(speech_ms=320, pause_ms=32)
+
+    assert stt.told == ["pause", "resume", "pause", "pause"]  # the last one is the next utterance's first
+
+
+async def test_turns_by_hand_have_no_pauses_to_tell_of() -> None:
+    stt = AheadStt()
+    async with calling(a_call(stt=stt), provider_config={"turn_detection": None}) as call:
+        call.link.send(BeginInput())
+        await call.says(speech_ms=320, pause_ms=320)
+        call.link.send(CommitInput())
+        await asyncio.sleep(1)
+
+        assert call.got(InputCommitted)
+    assert stt.told == []
 
 
 async def test_noise_is_taken_back_and_not_answered() -> None:

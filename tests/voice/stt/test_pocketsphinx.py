@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import wave
+from collections.abc import AsyncIterator
 from importlib.resources import as_file, files
 
 import pytest
 
 pytest.importorskip("pocketsphinx", reason="the extra 'local' is not installed")
 
-from roomkit.errors import ConfigError
-from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
+from roomkit.errors import ConfigError, ProviderError
+from roomkit.voice.stt.base import NOTHING_HEARD, Recognition, WorksAhead
 from roomkit.voice.stt.pocketsphinx import RATE_HZ, WARM_DECODERS, PocketSphinx
+from roomkit.voice.stt.second_look import SecondLook
 
 GRAMMAR = """#JSGF V1.0;
 grammar test;
 public <turn> = /0.9/ what is the weather in (paris | london) | /0.1/ (banana | elephant | yesterday)+;
+"""
+PHRASES = """#JSGF V1.0;
+grammar phrases;
+public <turn> = what is the weather in (paris | london);
 """
 BLOCK_BYTES = 1_024
 
@@ -30,6 +36,15 @@ def question() -> bytes:
 @pytest.fixture
 async def engine() -> PocketSphinx:
     return PocketSphinx(GRAMMAR, junk=frozenset({"banana", "elephant", "yesterday"}), written=str.title)
+
+
+@pytest.fixture
+async def twice() -> AsyncIterator[PocketSphinx]:
+    """An engine that looks twice."""
+    engine = PocketSphinx(GRAMMAR, phrases=PHRASES, junk=frozenset({"banana", "elephant", "yesterday"}))
+    await engine.warm()
+    yield engine
+    await engine.close()
 
 
 async def recognise(engine: PocketSphinx, pcm: bytes) -> Recognition:
@@ -121,3 +136,98 @@ async def test_a_grammar_it_cannot_use_is_refused(grammar: str) -> None:
     with pytest.raises(ConfigError):
         await engine.warm()
     await engine.close()
+
+
+async def test_the_second_look_hears_the_phrase_too(twice: PocketSphinx) -> None:
+    assert await recognise(twice, question()) == Recognition("what is the weather in paris", 1.0)
+
+
+async def test_speech_that_only_comes_nearest_to_a_phrase_is_refused(twice: PocketSphinx) -> None:
+    backwards = memoryview(question()).cast("h")[::-1].tobytes()  # the sounds of speech, and no words
+
+    assert (await recognise(twice, backwards)).text in ("", None)
+
+
+@pytest.mark.parametrize("pcm", [b"", bytes(RATE_HZ), b"\0\0", b"\xff\x7f" * 4_000])
+async def test_what_is_not_speech_is_no_phrase_at_the_second_look_either(twice: PocketSphinx, pcm: bytes) -> None:
+    assert not (await recognise(twice, pcm)).text
+
+
+async def test_a_pause_has_the_final_word_ready_before_the_end(twice: PocketSphinx) -> None:
+    utterance = twice.open()
+    assert isinstance(utterance, WorksAhead)
+    utterance.feed(question())
+
+    utterance.pause()
+    await idle(twice)
+
+    assert utterance.so_far() == Recognition("what is the weather in paris", 1.0)
+    assert await utterance.finish() == Recognition("what is the weather in paris", 1.0)
+    await idle(twice)
+    assert twice.idle_decoders == WARM_DECODERS
+
+
+async def test_what_was_worked_out_in_a_pause_is_dropped_when_the_caller_goes_on(twice: PocketSphinx) -> None:
+    pcm = question()
+    half = len(pcm) // 2 // BLOCK_BYTES * BLOCK_BYTES
+    utterance = twice.open()
+    utterance.feed(pcm[:half])
+    utterance.pause()
+    await idle(twice)
+
+    utterance.resume()
+    utterance.feed(pcm[half:])
+
+    assert await utterance.finish() == Recognition("what is the weather in paris", 1.0)
+
+
+async def test_a_turn_that_ends_while_the_pause_is_worked_on_waits_for_it(twice: PocketSphinx) -> None:
+    utterance = twice.open()
+    utterance.feed(question())
+    utterance.pause()
+
+    assert await utterance.finish() == Recognition("what is the weather in paris", 1.0)
+    await idle(twice)
+    assert twice.idle_decoders == WARM_DECODERS
+
+
+async def test_pauses_of_an_utterance_that_is_over_are_ignored(twice: PocketSphinx) -> None:
+    utterance = twice.open()
+    utterance.feed(question())
+    utterance.pause()
+    utterance.abandon()
+
+    utterance.pause()
+    utterance.resume()
+    await idle(twice)
+
+    assert utterance.so_far() == NOTHING_HEARD
+    assert twice.idle_decoders == WARM_DECODERS
+
+
+async def test_a_phrase_grammar_it_cannot_use_is_refused() -> None:
+    engine = PocketSphinx(GRAMMAR, phrases="nonsense")
+
+    with pytest.raises(ConfigError):
+        await engine.warm()
+    await engine.close()
+
+
+async def test_a_second_look_that_fails_costs_one_utterance(
+    twice: PocketSphinx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no more frames")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SecondLook, "look", fail)
+        with pytest.raises(ProviderError):
+            await recognise(twice, question())
+
+    assert (await recognise(twice, question())).text == "what is the weather in paris"
+    assert twice.idle_decoders == WARM_DECODERS
+
+
+async def idle(engine: PocketSphinx) -> None:
+    """Wait until the engine's thread has done all it was given."""
+    await asyncio.get_running_loop().run_in_executor(engine.thread, lambda: None)

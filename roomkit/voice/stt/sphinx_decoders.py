@@ -1,0 +1,153 @@
+"""The decoders behind a `PocketSphinx` engine: loaded once, lent to one utterance at a time.
+
+Not in here: threads and the event loop. Invariant: everything in this file runs on the engine's one thread, and a
+decoder is either free or lent to exactly one utterance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from roomkit.errors import ConfigError
+from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
+from roomkit.voice.stt.second_look import USUAL_MEAN, Margin, SecondLook, written_mean
+
+MOST_IDLE_DECODERS: Final = 8
+"""Kept after a moment when many spoke at once; more would only be memory."""
+
+AGREED: Final = Margin(whole=22.0, worst=28.0)
+"""How far behind free phones a phrase may be that both looks heard. Calibrated: see docs/local-stack.md."""
+
+ALONE: Final = Margin(whole=18.0, worst=22.0)
+"""The same where only the second look heard it: the first chose junk, or another phrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What can be said; see `PocketSphinx` for the fields."""
+
+    grammar: str
+    phrases: str | None = None
+    junk: frozenset[str] = frozenset()
+    written: Callable[[str], str] = str
+    pronunciations: dict[str, str] = field(default_factory=dict)
+
+
+class Decoders:
+    """Decoders of one language.
+
+    Args:
+        module: The package ``pocketsphinx``.
+    """
+
+    def __init__(self, module: Any, language: Language) -> None:
+        self._module = module
+        self._language = language
+        self._free: list[Any] = []
+        self._second: SecondLook | None = None
+
+    @property
+    def idle(self) -> int:
+        """Decoders that wait for an utterance."""
+        return len(self._free)
+
+    def load_until(self, count: int) -> None:
+        """Have ``count`` decoders free.
+
+        Raises:
+            ConfigError: The grammar cannot be read, or has a word nobody told how to pronounce.
+        """
+        while len(self._free) < count:
+            self._free.append(self._load())
+
+    def lease(self) -> Any:
+        """A decoder that listens from now on."""
+        decoder = self._free.pop() if self._free else self._load()
+        decoder.start_utt()
+        return decoder
+
+    def give_back(self, decoder: Any) -> None:
+        """The decoder is idle again; it forgets this caller's room and microphone."""
+        if len(self._free) < MOST_IDLE_DECODERS:
+            decoder.reinit_feat()
+            self._free.append(decoder)
+
+    def clear(self) -> None:
+        """Let go of all that is free."""
+        self._free.clear()
+        self._second = None
+
+    def read(self, decoder: Any) -> Recognition:
+        """What the decoder makes of it so far."""
+        hypothesis = decoder.hyp()
+        words = hypothesis.hypstr.split() if hypothesis is not None else []
+        if not words:
+            return NOTHING_HEARD
+        if any(word in self._language.junk for word in words):
+            return Recognition("")
+        # The search yields no posterior without a lattice, which would cost most of the latency there is: in the
+        # grammar counts as sure.
+        return Recognition(self._language.written(" ".join(words)), 1.0)
+
+    def load_second_look(self) -> None:
+        """Have the decoder for second looks, where the language asks for them; raises as `load_until` does."""
+        if self._second is None and self._language.phrases is not None:
+            decoder = self._new_decoder()
+            with _grammar_errors():
+                self._second = SecondLook(decoder, phrases=self._language.phrases)
+
+    def look_again(self, pcm: bytes, first: Recognition, is_wanted: Callable[[], bool]) -> Recognition | None:
+        """What a second look at the whole utterance makes of it; ``None`` when it was given up.
+
+        Args:
+            pcm: PCM16 LE mono at 16 kHz.
+            first: What the first look made of it; the word of both counts for more.
+            is_wanted: Asked again and again whether to go on.
+
+        Raises:
+            RuntimeError: The decoder failed.
+        """
+        self.load_second_look()
+        if self._second is None:
+            return first
+        try:
+            seen = self._second.look(pcm, is_wanted)
+        except RuntimeError:
+            self._second = None  # it stands in the middle of an utterance: the next look gets a new one
+            raise
+        if seen is None:
+            return None
+        text = self._language.written(seen.words)
+        margin = AGREED if text == first.text else ALONE
+        if margin.allows(seen):
+            return Recognition(text, 1.0)
+        return NOTHING_HEARD if first.text is None else Recognition("")
+
+    def _load(self) -> Any:
+        decoder = self._new_decoder()
+        with _grammar_errors():
+            decoder.add_jsgf_string("turn", self._language.grammar)
+            decoder.activate_search("turn")
+        return decoder
+
+    def _new_decoder(self) -> Any:
+        model = Path(str(self._module.get_model_path())) / "en-us"
+        decoder = self._module.Decoder(
+            hmm=str(model / "en-us"), dict=str(model / "cmudict-en-us.dict"), lm=None, bestpath=False,
+            cmninit=written_mean(USUAL_MEAN), loglevel="FATAL",
+        )  # fmt: skip
+        for word, phones in self._language.pronunciations.items():
+            decoder.add_word(word, phones, update=False)
+        return decoder
+
+
+@contextmanager
+def _grammar_errors() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError("the recogniser cannot use this grammar: bad JSGF, or a word not in CMUdict") from error
