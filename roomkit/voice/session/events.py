@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 
 from roomkit.models.enums import HookTrigger
 from roomkit.models.voice import SpeechEvent, TextInjectedEvent, TurnEvent
 from roomkit.telemetry.prices import shipped_prices
 from roomkit.voice.backends.base import TransportLink
-from roomkit.voice.realtime.commands import AskForResponse, InjectText, Speak, ToolResult
+from roomkit.voice.realtime.commands import AskForResponse, InjectText, Speak
 from roomkit.voice.realtime.provider_events import (
     Audio,
     InputCommitted,
@@ -45,7 +44,7 @@ from roomkit.voice.session.media.agent_voice import AgentVoice
 from roomkit.voice.session.media.floor import Floor
 from roomkit.voice.session.media.lane import Cut, Media
 from roomkit.voice.session.observers import Observers
-from roomkit.voice.session.tools import ToolCalls
+from roomkit.voice.session.tool_use import ToolUse
 from roomkit.voice.session.words.conversation import Conversation
 from roomkit.voice.session.words.output_guard import guard_of
 from roomkit.voice.session.words.speech import Speeches
@@ -65,7 +64,7 @@ class SessionEvents:
     Attributes:
         owes_answer: The provider was asked for an answer, or makes one unasked, and has not begun it.
         from_client: Takes what the client says beside its audio, in its order; audio goes to ``media.input.feed``.
-        holds_results: A handoff is under way: what tools return waits, for some vendors answer it unasked.
+        tools: The tools the provider calls.
     """
 
     def __init__(
@@ -81,8 +80,6 @@ class SessionEvents:
         self._lane = context.lane
         self._on_provider_lost = on_provider_lost
         self.owes_answer = False
-        self.holds_results = False
-        self._held_results: list[ToolResult] = []
         self._can_read = True
         self._timers: set[asyncio.TimerHandle] = set()
         self._observers = Observers(context)
@@ -115,7 +112,7 @@ class SessionEvents:
         ).take
         self.speech = Speeches(context, self.conversation.transcripts, heard=self.media.output.ledger.items)
         self.budget = budget_keeper(context, self)
-        self.tools = self._new_tools()
+        self.tools = ToolUse(context, self.conversation, self.media, on_owed=self._owe)
 
     def _new_media(self, client: TransportLink) -> Media:
         return Media(
@@ -146,17 +143,6 @@ class SessionEvents:
             recorded=self.account.recorded,
         )
 
-    def _new_tools(self) -> ToolCalls:
-        context = self._context
-        return ToolCalls(
-            context.view,
-            context.port,
-            start_task=context.start_task,
-            settings=lambda: context.settings,
-            on_result=self._tool_answered,
-            on_busy=self._tools_are_busy,
-        )
-
     # --- links ----------------------------------------------------------------------------------------------------
 
     def attach(self, opened: OpenLink, signs_of_life: Callable[[], float]) -> None:
@@ -169,8 +155,7 @@ class SessionEvents:
     def provider_lost(self) -> None:
         """The provider link is gone, or replaced: its answers end with what came of them."""
         self.account.link_down()
-        self.owes_answer = self.owes_answer or any(result.asks for result in self._held_results)
-        self._held_results.clear()  # the next link learns of them from the conversation
+        self.tools.link_lost()
         unfinished = set(self.media.in_flight)
         # An answer of which something was heard is not begun again.
         self.owes_answer = self.owes_answer or (bool(unfinished) and not self.voice.is_speaking)
@@ -252,9 +237,9 @@ class SessionEvents:
             case Interrupted():
                 self.floor.barge_in(by_provider=True)
             case ToolCall():
-                put(lambda: self._tool_called(event))
+                put(lambda: self.tools.called(event))
             case ToolCallCancelled(call_ids):
-                put(lambda: self._tools_cancelled(call_ids))
+                put(lambda: self.tools.cancelled(call_ids))
             case ProviderFault(code, message):
                 put(lambda: self._context.report(code, message))
             case SpokenWords():
@@ -344,38 +329,10 @@ class SessionEvents:
         if self._guard is not None:
             self._guard.allowed(key, text)
 
-    # --- tools ----------------------------------------------------------------------------------------------------
-
-    def _tool_called(self, call: ToolCall) -> None:
-        if not self._context.is_over and self.tools.start(call, self.conversation.open_turn()):
-            self.conversation.history.called(call.call_id, call.name, call.arguments)
-            self._context.record("tool_call", call_id=call.call_id, name=call.name, arguments=call.arguments)
-
-    def _tools_cancelled(self, call_ids: tuple[str, ...]) -> None:
-        self.tools.cancel(call_ids)
-        for call_id in call_ids:
-            self.conversation.history.withdrawn(call_id)
-
-    def _tool_answered(self, result: ToolResult) -> None:
-        self.conversation.history.returned(result.call_id, result.output)
-        self._context.record("tool_result", call_id=result.call_id, name=result.name, output=result.output)
-        if self.holds_results:
-            self._held_results.append(result)
-        else:
-            self._context.send(result)
-
-    def tell_results(self, *, asks: bool) -> None:
-        """Send what was held; without ``asks`` the answer to it stays owed, to be given by another link or agent."""
-        held, self._held_results = self._held_results, []
-        for result in held:
-            self.owes_answer = self.owes_answer or result.asks
-            self._context.send(result if asks else replace(result, asks=False))
-
-    def _tools_are_busy(self, is_busy: bool) -> None:
-        if self._context.settings.mute_on_tool_call or not is_busy:
-            self.media.stop_input("tool", is_busy)
-
     # --- details --------------------------------------------------------------------------------------------------
+
+    def _owe(self) -> None:
+        self.owes_answer = True
 
     def _overflowed(self) -> None:
         self._context.report("output_overflow", "the agent's audio ran too far ahead and was cut")

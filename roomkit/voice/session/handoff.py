@@ -105,7 +105,7 @@ class Handoffs:
             )
         self._count += is_own_wish
         self._under_way = handoff
-        self._events.holds_results = True
+        self._events.tools.holds_results = True
 
     async def carry_out(self, handoff: Handoff) -> None:
         """Let the next agent serve, between turns.
@@ -121,7 +121,7 @@ class Handoffs:
             self._go_on(handoff)
             raise
         finally:
-            self._under_way, self._events.holds_results = None, False
+            self._under_way, self._events.tools.holds_results = None, False
 
     async def carry_out_or_report(self, handoff: Handoff) -> None:
         """Like `carry_out`, for those who cannot wait for it."""
@@ -141,7 +141,7 @@ class Handoffs:
         await self._drained()
         if self._context.is_over:
             raise SessionStateError("the session ended before it was handed over")
-        self._events.tell_results(asks=False)
+        self._events.tools.tell_results(asks=False)
         self._side.send(UpdateSession(config))
         self._context.settings = handoff.settings
         self._introduce(handoff)
@@ -169,7 +169,7 @@ class Handoffs:
         if self._context.is_over:
             return
         self._tell(f"The call could not be handed over to {handoff.to}. You are still serving the caller.")
-        self._events.tell_results(asks=True)
+        self._events.tools.tell_results(asks=True)
 
     def _tell(self, note: str) -> None:
         self._events.conversation.history.said("system", note)

@@ -296,7 +296,7 @@ class ProviderSide:
     def _take_over(self, standby: Standby) -> None:
         """The link that stood by is the session's from now on."""
         if standby.is_handover:  # or the old link's call would stay without its result
-            self._events.tell_results(asks=False)
+            self._events.tools.tell_results(asks=False)
         if standby.settings is not None:
             self._context.settings = standby.settings
             self._roster.put_first(standby.opened.candidate)
