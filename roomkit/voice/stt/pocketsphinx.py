@@ -219,12 +219,12 @@ class SphinxUtterance:
         if self._decoder is None:
             self._decoder = self._decoders.lease()
         self._decoder.process_raw(pcm)
-        return self._decoders.read(self._decoder)
+        return self._decoders.read(self._decoders.words(self._decoder))
 
     def _look_ahead(self, ahead: _Ahead, pcm: bytes) -> None:
         if ahead.is_wanted and self._decoder is not None:
-            first = self._decoders.read(self._decoder)
-            ahead.word = self._decoders.look_again(pcm, first, lambda: ahead.is_wanted)
+            words = self._decoders.words(self._decoder)
+            ahead.word = self._decoders.look_again(pcm, words, lambda: ahead.is_wanted)
 
     def _conclude(self, pcm: bytes) -> Recognition:
         if self._ahead is not None and self._ahead.word is not None:  # it was under way, and came before this
@@ -235,10 +235,10 @@ class SphinxUtterance:
         if self._decoder is None:
             return NOTHING_HEARD
         self._decoder.end_utt()
-        first = self._decoders.read(self._decoder)
+        words = self._decoders.words(self._decoder)
         decoder, self._decoder = self._decoder, None
         self._decoders.give_back(decoder)
-        return self._decoders.look_again(bytes(self._heard), first, lambda: True) or first
+        return self._decoders.look_again(bytes(self._heard), words, lambda: True) or NOTHING_HEARD
 
     def _release(self) -> None:
         if self._decoder is not None:

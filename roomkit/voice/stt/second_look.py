@@ -103,26 +103,37 @@ class SecondLook:
         decoder.add_jsgf_string("nothing", _NOTHING)
         decoder.add_allphone_file("phones", None)
 
-    def look(self, pcm: bytes, is_wanted: Callable[[], bool]) -> Seen | None:
+    def look(self, pcm: bytes, first: str, enough: Margin, is_wanted: Callable[[], bool]) -> Seen | None:
         """Judge an utterance; ``None`` when it was given up half-way.
 
         Args:
             pcm: PCM16 LE mono at 16 kHz.
+            first: The phrase heard at first; empty for none.
+            enough: Within this, the first phrase is not compared with all others, which costs most of the time.
             is_wanted: Asked again and again, from the same thread.
         """
+        mean = self._mean(pcm, is_wanted)
+        phones = self._decode("phones", pcm, mean, is_wanted) if mean else None
+        if mean is None or phones is None:
+            return None
+        if first:
+            self._decoder.set_align_text(first)
+            aligned = self._decode(_ALIGNMENT, pcm, mean, is_wanted)
+            if aligned is None:
+                return None
+            seen = compared(aligned, phones)
+            if enough.allows(seen):
+                return seen
+        words = self._decode("phrases", pcm, mean, is_wanted)
+        return compared(words, phones) if words is not None else None
+
+    def _mean(self, pcm: bytes, is_wanted: Callable[[], bool]) -> list[float] | None:
+        """The utterance's cepstral mean with some of the usual one."""
         if not self._feed("nothing", pcm, USUAL_MEAN, is_wanted):
             return None
         mixed = [float(value) for value in self._decoder.get_cmn(True).split(",")]
         self._decoder.end_utt()
-        mean = reweighed(mixed, len(pcm) / 2 / RATE_HZ * FRAMES_PER_S)
-        words = self._decode("phrases", pcm, mean, is_wanted)
-        phones = self._decode("phones", pcm, mean, is_wanted) if words is not None else None
-        if words is None or phones is None:
-            return None
-        said = [word for word in words if word.is_speech]
-        if not said:
-            return NOTHING_SEEN
-        return compared(said, phones)
+        return reweighed(mixed, len(pcm) / 2 / RATE_HZ * FRAMES_PER_S)
 
     def _decode(
         self, search: str, pcm: bytes, mean: Iterable[float], is_wanted: Callable[[], bool]
@@ -147,12 +158,16 @@ class SecondLook:
         return True
 
 
+_ALIGNMENT = "_align"  # the library's name for the search `set_align_text` makes
 _NOTHING = "#JSGF V1.0;\ngrammar nothing;\npublic <nothing> = oh;\n"
 """The least to search for while the library adds up an utterance's mean."""
 
 
-def compared(words: list[Span], phones: list[Span]) -> Seen:
+def compared(spans: list[Span], phones: list[Span]) -> Seen:
     """How far the words are behind free phones on the same frames, as a whole and the worst of them for itself."""
+    words = [span for span in spans if span.is_speech]
+    if not words:
+        return NOTHING_SEEN
     free = _by_frame(phones)
     behind = [sum(free.get(frame, 0.0) for frame in range(w.first, w.last + 1)) - w.score for w in words]
     whole = sum(behind) / sum(word.frames for word in words)

@@ -22,6 +22,12 @@ MOST_IDLE_DECODERS: Final = 8
 AGREED: Final = Margin(whole=22.0, worst=28.0)
 """How far behind free phones a phrase may be that both looks heard. Calibrated: see docs/local-stack.md."""
 
+SURE: Final = Margin(whole=16.0, worst=20.0)
+"""Within this, the phrase of the first look is not compared with all others: most commands are, wrong phrases not."""
+
+LEAST_SURE_WORDS: Final = 4
+"""Shorter phrases are always compared: they fit "no" and "okay" by chance, and comparing them is quick."""
+
 ALONE: Final = Margin(whole=18.0, worst=22.0)
 """The same where only the second look heard it: the first chose junk, or another phrase."""
 
@@ -81,17 +87,20 @@ class Decoders:
         self._free.clear()
         self._second = None
 
-    def read(self, decoder: Any) -> Recognition:
-        """What the decoder makes of it so far."""
+    def words(self, decoder: Any) -> str:
+        """The words the decoder hears so far."""
         hypothesis = decoder.hyp()
-        words = hypothesis.hypstr.split() if hypothesis is not None else []
+        return str(hypothesis.hypstr) if hypothesis is not None else ""
+
+    def read(self, words: str) -> Recognition:
+        """What such words are worth."""
         if not words:
             return NOTHING_HEARD
-        if any(word in self._language.junk for word in words):
+        if not self._language.junk.isdisjoint(words.split()):
             return Recognition("")
         # The search yields no posterior without a lattice, which would cost most of the latency there is: in the
         # grammar counts as sure.
-        return Recognition(self._language.written(" ".join(words)), 1.0)
+        return Recognition(self._language.written(words), 1.0)
 
     def load_second_look(self) -> None:
         """Have the decoder for second looks, where the language asks for them; raises as `load_until` does."""
@@ -100,31 +109,32 @@ class Decoders:
             with _grammar_errors():
                 self._second = SecondLook(decoder, phrases=self._language.phrases)
 
-    def look_again(self, pcm: bytes, first: Recognition, is_wanted: Callable[[], bool]) -> Recognition | None:
+    def look_again(self, pcm: bytes, words: str, is_wanted: Callable[[], bool]) -> Recognition | None:
         """What a second look at the whole utterance makes of it; ``None`` when it was given up.
 
         Args:
             pcm: PCM16 LE mono at 16 kHz.
-            first: What the first look made of it; the word of both counts for more.
+            words: What the first look heard; the word of both counts for more.
             is_wanted: Asked again and again whether to go on.
 
         Raises:
             RuntimeError: The decoder failed.
         """
         self.load_second_look()
+        first = self.read(words)
         if self._second is None:
             return first
         try:
-            seen = self._second.look(pcm, is_wanted)
+            is_long = bool(first.text) and len(words.split()) >= LEAST_SURE_WORDS
+            seen = self._second.look(pcm, words if is_long else "", SURE, is_wanted)
         except RuntimeError:
             self._second = None  # it stands in the middle of an utterance: the next look gets a new one
             raise
         if seen is None:
             return None
-        text = self._language.written(seen.words)
-        margin = AGREED if text == first.text else ALONE
+        margin = AGREED if seen.words == words else ALONE
         if margin.allows(seen):
-            return Recognition(text, 1.0)
+            return self.read(seen.words)
         return NOTHING_HEARD if first.text is None else Recognition("")
 
     def _load(self) -> Any:
