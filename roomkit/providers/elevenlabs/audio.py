@@ -20,6 +20,9 @@ from roomkit.providers.shared.objects import Json, object_of, text_of
 _KEYS: Final = ('"audio_base_64":"', '"audio_base_64": "')
 """As written with and without blanks. Inside a JSON string the quotes would be escaped: this is always the key."""
 
+_TAKEN_OUT: Final = "#"
+"""Stands for the audio in what JSON sees, or audio of another object, or a second of this one, would count as it."""
+
 _MAX_HEAD_CHARS: Final = 512
 """An alignment in front of the audio may be longer: then it is some other shape."""
 
@@ -98,7 +101,7 @@ class AudioReader:
         end = message.find('"', begin)
         try:
             return self._without_audio(message, begin, end) if end > begin else None
-        except ValueError:  # an escape in the audio, or JSON that only looked like it
+        except (ValueError, TypeError):  # an escape in the audio, JSON that only looked like it, half a surrogate pair
             return None
 
     def parsed(self, body: Json) -> Chunk:
@@ -111,11 +114,11 @@ class AudioReader:
 
     def _without_audio(self, message: str, begin: int, end: int) -> Chunk | None:
         """A chunk of any shape, which is learned if it has no characters: JSON sees all but the audio."""
-        rest = from_json(message[:begin] + message[end:])
+        rest = from_json(f"{message[:begin]}{_TAKEN_OUT}{message[end:]}")
         if not isinstance(rest, dict) or rest.get("type") != "audio":
             return None
         body = object_of(rest, "audio_event")
-        if body.get("audio_base_64") != "":
+        if body.get("audio_base_64") != _TAKEN_OUT:
             return None
         event_id, chars = id_of(body), timed_chars(object_of(body, "alignment"))
         usual = None if chars[0] else _TAIL.fullmatch(message, end)

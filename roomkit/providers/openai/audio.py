@@ -31,7 +31,7 @@ def append_message(pcm: bytes) -> str:
 _USUAL: Final = re.compile(
     r"""(?P<head>\{"type":\x20?"response\.(?:output_)?audio\.delta",\x20?"event_id":\x20?")[^"\\\x00-\x1f]*
     (?P<path>",\x20?"response_id":\x20?"(?P<response_id>[^"\\\x00-\x1f]+)",\x20?"item_id":\x20?"(?P<item_id>[^"\\\x00-\x1f]+)"
-    (?:,\x20?"(?:output|content)_index":\x20?\d{1,4})*,\x20?"delta":\x20?")""",
+    (?:,\x20?"(?:output|content)_index":\x20?(?:0|[1-9][0-9]{0,3}))*,\x20?"delta":\x20?")""",
     re.VERBOSE,
 )
 
@@ -64,10 +64,12 @@ class DeltaReader:
     def read(self, message: str) -> Audio | None:
         """The audio in ``message``; ``None``: it is something else, or of another shape."""
         event_id, audio, tail = message[self._event_id_at], message[self._audio_at], self._tail
+        is_json = '"' not in event_id and "\\" not in event_id and event_id.isprintable()
         if self._clock_at is not None:
             clock = message[self._clock_at]
-            tail = f"{tail}{clock}{self._end}" if clock.isdigit() else ""
-        if message != f"{self._head}{event_id}{self._path}{audio}{tail}" or '"' in event_id:
+            is_json = is_json and clock.isdigit() and clock.isascii() and clock[0] != "0"
+            tail = f"{tail}{clock}{self._end}"
+        if not is_json or message != f"{self._head}{event_id}{self._path}{audio}{tail}":
             if not self._learn(message):
                 return None
             audio = message[self._audio_at]

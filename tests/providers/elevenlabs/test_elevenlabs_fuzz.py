@@ -157,6 +157,19 @@ def test_chunks_without_characters_are_written_alike_whether_or_not_their_alignm
     assert reader.more(shape % (42, spoken)) is None
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type":"audio","audio_base_64":"AAAA","audio_event":{"audio_base_64":"","event_id":4}}',
+        '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":4,"audio_base_64":""}}',
+        '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":4,"audio_base_64":"BBBB"}}',
+        '{"type":"audio","\ud800":0,"audio_event":{"audio_base_64":"AAAA","event_id":4}}',
+    ],
+)
+def test_audio_that_json_would_not_find_there_is_left_to_json(message: str) -> None:
+    assert AudioReader().read(message) is None
+
+
 def test_a_chunk_that_was_taken_back_teaches_the_reader_nothing() -> None:
     shape = '{"type":"audio","audio_event":{"audio_base_64":"AAAA","event_id":%s}}'
     reader = AudioReader()

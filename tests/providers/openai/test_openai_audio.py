@@ -77,15 +77,25 @@ def test_what_is_read_without_json_means_the_same_as_with_it(pieces: list[tuple[
         assert reader.read(message) in (None, audio_of(event))
 
 
-@pytest.mark.parametrize("event_id", ["ev_2", "\u00e9v_2", "ev\\\\2", 'e\\"_2', '2","x":"', '"},"type":"'])
-def test_an_event_id_is_one_string_or_json_reads_it(event_id: str) -> None:
+UNUSUAL_IDS = ["ev\\\\2", 'e\\"_2', '2","x":"', '"},"type":"', "ev\\q2", "ev_\\", "ev\n2", "\x00v_2"]
+
+
+@pytest.mark.parametrize("event_id", ["ev_2", "\u00e9v_2", *UNUSUAL_IDS])
+def test_an_event_id_is_plain_text_or_json_reads_it(event_id: str) -> None:
     shape = '{"type":"response.output_audio.delta","event_id":"%s","response_id":"r","item_id":"i","delta":"BwA="}'
     reader = DeltaReader()
     assert reader.read(shape % ("e" * len(event_id))) == Audio(b"\x07\x00", "r", "i")
 
     heard = reader.read(shape % event_id)
 
-    assert heard == (None if '"' in event_id else Audio(b"\x07\x00", "r", "i"))
+    assert heard == (None if event_id in UNUSUAL_IDS else Audio(b"\x07\x00", "r", "i"))
+
+
+@pytest.mark.parametrize("index", ["\u0663", "007", "-1", "1.0", "00000"])
+def test_an_index_is_a_number_as_json_writes_it_or_json_reads_it(index: str) -> None:
+    message = json.dumps(delta(), separators=(",", ":")).replace('"output_index":0', f'"output_index":{index}')
+
+    assert DeltaReader().read(message) is None
 
 
 @pytest.mark.parametrize("message", ["nothing read yet", "nothing read yet" * 2, "nothing read yet" * 3])

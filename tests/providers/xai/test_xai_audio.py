@@ -64,6 +64,29 @@ def test_other_shapes_are_left_to_json_and_heard_all_the_same(changes: dict[str,
     assert XAIDialect().decode(message) == Decoded((Audio(b"\x01\x02", "r1", "a1"),))
 
 
+@pytest.mark.parametrize(
+    "clock", ["0999", "\u0661\u0662\u0663\u0664", "12\u00b24", "+123", "1_23", "12e4", "    ", "9.00"]
+)
+def test_a_clock_is_read_without_json_only_where_json_would_read_it(clock: str) -> None:
+    reader = DeltaReader()
+    shape = json.dumps(delta(ts=1_000), separators=(",", ":"))
+    assert reader.read(shape) is not None
+    message = shape.replace('"ts":1000', f'"ts":{clock}')
+
+    heard = reader.read(message)
+
+    assert heard is None or heard == audio_of(json.loads(message))
+
+
+@pytest.mark.parametrize("size", [1, 60, *range(-120, 0)])
+def test_a_delta_that_was_cut_off_is_no_delta(size: int) -> None:
+    reader = DeltaReader()
+    message = json.dumps(delta(), separators=(",", ":"))
+    assert reader.read(message) is not None
+
+    assert reader.read(message[:size]) is None
+
+
 @given(st.lists(st.tuples(SAMPLES, st.dictionaries(KEYS, PLAIN, max_size=4)), max_size=5))
 def test_what_is_read_without_json_means_the_same_as_with_it(pieces: list[tuple[bytes, dict[str, Any]]]) -> None:
     reader = DeltaReader()
