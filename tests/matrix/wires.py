@@ -11,13 +11,12 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
-from roomkit.voice.wires.limits import CLOSE_GRACE_S
+from roomkit.voice.wires.limits import CLOSE_GRACE_S, DIAL_PING_S
 from roomkit.voice.wires.memory import MemoryWire
-from roomkit.voice.wires.picows import PING_IDLE_S
 from roomkit.voice.wires.port import Dialler, Endpoint, WireClosed, WireMessage, WirePort, WireRefused
 from tests.matrix.speech import AudioOf
 
-KEEP_ALIVE_S = 2 * PING_IDLE_S
+KEEP_ALIVE_S = 2 * DIAL_PING_S
 """A socket over which nothing comes any more is given up by its adapter after this long: a ping, and no answer."""
 
 RUBBISH: tuple[WireMessage, ...] = ("{", b"\xff\xfe", "", '{"type": ', b"\x00" * 40, "]") * 4

@@ -17,6 +17,10 @@ MAX_STALLED_MS = 10_000.0
 STALLED_BYTES = 64 * 1024
 """Buffered more than this counts as stalled: less is what any busy socket holds for a moment."""
 
+DIAL_PING_S = 7.5
+"""A provider that says nothing for so long is asked whether it is there, and has as long to answer: a caller talks to a
+dead line for 15 s at most. Providers are servers; a phone may be away for longer."""
+
 CLOSE_GRACE_S = 2.0
 """What a peer gets to answer our close frame, as `WirePort.close` promises."""
 

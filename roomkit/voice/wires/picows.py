@@ -18,7 +18,7 @@ from picows import (
     ws_create_server,
 )
 
-from roomkit.voice.wires.limits import DIAL_BUFFERED_BYTES, MAX_BUFFERED_BYTES
+from roomkit.voice.wires.limits import DIAL_BUFFERED_BYTES, DIAL_PING_S, MAX_BUFFERED_BYTES
 from roomkit.voice.wires.listener import Accept, Admit, ListenOptions, UpgradeRequest, choose_subprotocol
 from roomkit.voice.wires.picows_wire import PicowsWire
 from roomkit.voice.wires.port import Endpoint, WireRefused, retry_after_s
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _LIBRARY_LOGGER = logging.getLogger(f"{__name__}.library")
 _LIBRARY_LOGGER.setLevel(logging.CRITICAL)  # it logs each connect at INFO and each peer's fault at ERROR: ours to tell
 
-PING_IDLE_S = 20.0
-"""A peer silent for this long is asked whether it is alive; proxies drop idle connections after 30-60 s."""
+LISTEN_PING_IDLE_S = 20.0
+"""A client silent for this long is asked whether it is alive; proxies drop idle connections after 30-60 s."""
 
 DIAL_READ_BUFFER_BYTES = 4_096
 LISTEN_READ_BUFFER_BYTES = 2_048
@@ -61,8 +61,8 @@ async def dial(endpoint: Endpoint) -> PicowsWire:
             websocket_handshake_timeout=None,
             logger_name=_LIBRARY_LOGGER,
             enable_auto_ping=True,
-            auto_ping_idle_timeout=PING_IDLE_S,
-            auto_ping_reply_timeout=PING_IDLE_S,
+            auto_ping_idle_timeout=DIAL_PING_S,
+            auto_ping_reply_timeout=DIAL_PING_S,
             max_frame_size=endpoint.max_message_bytes,
             read_buffer_init_size=DIAL_READ_BUFFER_BYTES,
             extra_headers=headers,
@@ -154,8 +154,8 @@ async def listen(options: ListenOptions, accept: Accept, admit: Admit) -> Picows
         options.port,
         logger_name=_LIBRARY_LOGGER,
         enable_auto_ping=True,
-        auto_ping_idle_timeout=PING_IDLE_S,
-        auto_ping_reply_timeout=PING_IDLE_S,
+        auto_ping_idle_timeout=LISTEN_PING_IDLE_S,
+        auto_ping_reply_timeout=LISTEN_PING_IDLE_S,
         max_frame_size=options.max_message_bytes,
         read_buffer_init_size=LISTEN_READ_BUFFER_BYTES,
     )

@@ -18,7 +18,12 @@ from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from roomkit._aio import Supervisor
-from roomkit.voice.wires.limits import CLOSE_GRACE_S, DIAL_BUFFERED_BYTES, MAX_BUFFERED_BYTES
+from roomkit.voice.wires.limits import (
+    CLOSE_GRACE_S,
+    DIAL_BUFFERED_BYTES,
+    DIAL_PING_S,
+    MAX_BUFFERED_BYTES,
+)
 from roomkit.voice.wires.listener import (
     Accept,
     Admit,
@@ -95,6 +100,8 @@ async def dial(endpoint: Endpoint) -> QueuedWire:
             create_connection=_Dialled,
             compression=None,
             open_timeout=None,
+            ping_interval=DIAL_PING_S,
+            ping_timeout=DIAL_PING_S,
             proxy=None,
             logger=_LIBRARY_LOGGER,
         )

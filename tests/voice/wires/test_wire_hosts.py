@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -18,6 +20,7 @@ from roomkit.voice.wires.picows_wire import PicowsWire
 from roomkit.voice.wires.port import Endpoint, WireClosed, WireMessage, WirePort, WireRefused
 from roomkit.voice.wires.queued import QueuedWire
 
+WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 
@@ -305,6 +308,35 @@ async def test_a_refusal_tells_how_long_the_peer_wants_to_be_left_alone(
     server.close()
 
     assert (refused.value.status, refused.value.retry_after_s) == (429, expected_s)
+
+
+async def test_a_server_that_says_nothing_any_more_is_given_up(
+    host: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-0006-18: the line is dead, and no packet says so."""
+    monkeypatch.setattr(host, "DIAL_PING_S", 0.1)
+    closed: asyncio.Future[WireClosed] = asyncio.get_running_loop().create_future()
+
+    async def fall_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = re.findall(r"(?i)sec-websocket-key: (\S+)", head)[0]
+        accept = base64.b64encode(hashlib.sha1(f"{key}{WEBSOCKET_GUID}".encode(), usedforsecurity=False).digest())
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        writer.write(b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        await reader.read()
+        while not reader.at_eof():  # reads on, so that our side cannot tell by its own sends
+            await reader.read(4096)
+        writer.close()
+
+    server = await asyncio.start_server(fall_silent, "127.0.0.1", 0)
+    wire = await host.dial(Endpoint(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    wire.start(lambda message: None, closed.set_result)
+
+    async with asyncio.timeout(5):
+        end = await closed
+
+    assert not end.by_us
+    server.close()
 
 
 async def test_a_cancelled_dial_leaves_neither_socket_nor_task(host: ModuleType) -> None:

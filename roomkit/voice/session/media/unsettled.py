@@ -27,8 +27,8 @@ KEPT_PAUSE_MS: Final = 2_000.0
 """Of a pause in an utterance: enough to end a turn by. A link that hears nothing is not noticed for longer than that,
 and the words before the pause are what the next one needs."""
 
-LONG_QUIET_MS: Final = 45_000.0
-"""After this nothing is kept: keep-alives find a dead line within 40 s of its last sign of life."""
+LONG_QUIET_MS: Final = 20_000.0
+"""After this nothing is kept: keep-alives find a dead line within 15 s of its last sign of life."""
 
 LOOK_MS: Final = 250.0
 """How often, in audio, a sign of life is looked for. What was sent three looks ago was sent at least 500 ms before it:
