@@ -17,7 +17,7 @@ def test_a_sentence_nobody_has_spoken_of_is_kept_from_just_before_it_began(tells
     caller = Caller(tells=tells)
     caller.is_quiet(3_000)
     sentence = caller.speaks(1_000)
-    caller.is_quiet(30_000)
+    caller.is_quiet(14_000)
 
     taken = caller.taken()
 

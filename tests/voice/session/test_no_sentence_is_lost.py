@@ -124,7 +124,7 @@ async def test_a_sentence_spoken_to_a_dead_line_is_heard_by_the_next_link_from_i
     call, caller = await begun(provider(tells=tells))
     await caller.is_quiet(1)
     sentence = await caller.speaks(2)
-    await caller.is_quiet(35)
+    await caller.is_quiet(14)
     before = caller.count
 
     await lost(call)
@@ -139,7 +139,7 @@ async def test_a_sentence_goes_on_to_the_third_link_where_the_second_was_dead_to
     call, caller = await begun(provider())
     sentence = await caller.speaks(2)
     await lost(call)
-    await caller.is_quiet(30)
+    await caller.is_quiet(14)
     before = len(call.provider.sent_audio)
 
     await lost(call)
