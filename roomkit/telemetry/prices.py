@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from roomkit.errors import ConfigError
 from roomkit.models.usage import TOKEN_KINDS
@@ -24,7 +24,8 @@ MinutesOf = Literal["connection_s", "billable_s"]
 
 _MILLION = Decimal(1_000_000)
 _CACHED_IN = {"input_text": "cached_text", "input_audio": "cached_audio"}
-_TEXTS = ("vendor", "also_charged", "source")
+_TEXTS = ("vendor", "model", "also_charged", "source")
+_AMOUNTS = (*TOKEN_KINDS, "per_minute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Price:
         also_charged: What the vendor charges besides and nobody can count here; the cost is then never all of it.
         as_of: When it was last looked up; ``None``: the table's date.
         source: Where.
+
+    Raises:
+        ConfigError: Something that cannot be a price, such as an amount that is no `Decimal`.
     """
 
     vendor: str
@@ -57,6 +61,15 @@ class Price:
     also_charged: str = ""
     as_of: date | None = None
     source: str = ""
+
+    def __post_init__(self) -> None:
+        for name in _AMOUNTS:
+            if not _can_be_charged(getattr(self, name)):
+                raise ConfigError(f'{name} is an amount of money: Decimal("32.00"), in a file "32.00"; or None, null')
+        if self.minutes_of not in get_args(MinutesOf):
+            raise ConfigError('"minutes_of" is "connection_s" or "billable_s"')
+        if wrong := [name for name in _TEXTS if not isinstance(getattr(self, name), str)]:
+            raise ConfigError(f"{wrong[0]} is text")
 
     def of_counts(self, counts: Mapping[str, float]) -> tuple[Decimal, frozenset[str]]:
         """What an answer costs, and what of it has no price here.
@@ -154,7 +167,7 @@ class PriceTable:
         """
         try:
             table = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, InvalidOperation) as error:  # the last: an exponent without end
             raise ConfigError(f"{where} is not JSON") from error
         entries = table.get("prices") if isinstance(table, dict) else None
         if not isinstance(entries, list):
@@ -195,30 +208,30 @@ def _prices(entry: object, where: str) -> list[Price]:
     known = {each.name for each in fields(Price)}
     if unknown := sorted(map(str, entry.keys() - known)):
         raise ConfigError(f"{where} has {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-    if entry.get("minutes_of", "connection_s") not in ("connection_s", "billable_s"):
-        raise ConfigError(f'{where}: "minutes_of" is "connection_s" or "billable_s"')
-    if wrong := [name for name in _TEXTS if not isinstance(entry.get(name, ""), str)]:
-        raise ConfigError(f"{where}: {wrong[0]} is text")
     model = entry.get("model", "*")
     patterns = model if isinstance(model, list) and model else [model]
     if not all(isinstance(pattern, str) for pattern in patterns):
         raise ConfigError(f'{where}: "model" is a pattern such as "voice-2*", or a list of them')
     values: dict[str, Any] = {**entry, "as_of": _date(entry.get("as_of"), where)}
-    for name in (*TOKEN_KINDS, "per_minute"):
-        values[name] = _money(entry.get(name), f"{where}: {name}")
-    return [Price(**{**values, "model": pattern}) for pattern in patterns]
-
-
-def _money(value: object, where: str) -> Decimal | None:
-    if value is None:
-        return None
+    values |= {name: _money(values[name]) for name in _AMOUNTS if name in values}
     try:
-        amount = Decimal(value) if isinstance(value, str | Decimal) else Decimal("NaN")
+        return [Price(**{**values, "model": pattern}) for pattern in patterns]
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _money(value: object) -> object:
+    """An amount in JSON: text or a number; what is written otherwise is for `Price` to refuse."""
+    try:
+        return Decimal(value) if isinstance(value, str) else value
     except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= _MILLION:
-        raise ConfigError(f'{where} must be an amount of money such as "32.00", or null where it is not known')
-    return amount
+        return value
+
+
+def _can_be_charged(amount: object) -> bool:
+    if isinstance(amount, Decimal):
+        return amount.is_finite() and 0 <= amount <= _MILLION
+    return amount is None or (type(amount) is int and 0 <= amount <= _MILLION)
 
 
 def _date(value: object, where: str) -> date | None:

@@ -235,11 +235,37 @@ def test_a_table_is_read_from_a_file_with_every_digit(tmp_path: Path) -> None:
         ({"prices": [{"vendor": "a", "as_of": "yesterday"}]}, "as_of"),
         ({"prices": [], "as_of": 2026}, "as_of"),
         ({"prices": [], "currency": 3}, "currency"),
+        ({"prices": [{"vendor": "a", "minutes_of": None}]}, "minutes_of"),
+        ({"prices": [{"vendor": "a", "output_text": [1]}]}, "price 1: output_text"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_and_says_where(tmp_path: Path, table: Any, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         PriceTable.load(write(tmp_path / "mine.json", table))
+
+
+@pytest.mark.parametrize("number", ["1e9999999999999999999", "-1e9999999999999999999", "1E-9999999999999999999"])
+def test_a_number_beyond_every_decimal_is_no_price(number: str) -> None:
+    with pytest.raises(ConfigError, match="the price table"):
+        PriceTable.parse(f'{{"prices": [{{"vendor": "a", "output_text": {number}}}]}}')
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        {"output_text": 0.5},
+        {"output_text": "0.50"},
+        {"per_minute": Decimal("NaN")},
+        {"per_minute": Decimal(-1)},
+        {"per_minute": Decimal("1e999999")},
+        {"input_audio": True},
+        {"minutes_of": "speech"},
+        {"model": None},
+    ],
+)
+def test_a_price_that_cannot_be_is_refused_before_anything_is_charged(rubbish: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(rubbish))):
+        Price(**{"vendor": "acme", **rubbish})
 
 
 def test_a_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
