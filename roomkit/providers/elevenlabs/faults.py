@@ -16,6 +16,7 @@ from roomkit.voice.realtime.reconnect import QUOTA_EXCEEDED, RATE_LIMITED, REFUS
 
 _CHECK_KEY: Final = f"{check_key(API_KEY_VARIABLE)}; residency regions have own keys"
 _CHECK_AGENT: Final = "no such agent: check agent_id, and base_url where the agent lives in another region"
+_CHECK_SETUP: Final = f"{_CHECK_KEY}; or an override the agent does not allow, or a variable its prompt lacks"
 
 ELEVENLABS_CLOSES: Final = CloseMap(
     refusing_closes={
@@ -26,6 +27,7 @@ ELEVENLABS_CLOSES: Final = CloseMap(
     },
     goodbye_closes=frozenset({1000}),
     status_hints={401: _CHECK_KEY, 403: _CHECK_KEY, 404: _CHECK_AGENT, 422: _CHECK_AGENT},
+    close_hints={1008: _CHECK_SETUP},
     rate_reasons=("rate limit", "too many requests"),
     quota_reasons=("quota",),
 )

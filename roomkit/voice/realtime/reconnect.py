@@ -70,6 +70,7 @@ class CloseMap:
         refusing_closes: Close codes after which redialling is pointless, with our code for each.
         refusing_statuses: HTTP statuses of the upgrade that are a no for good.
         status_hints: What the developer should look at, by HTTP status.
+        close_hints: The same by the close code that refuses a set-up.
         passing_closes: Those of ``refusing_closes`` that blame a set-up only: after it, they have been seen to pass.
         goodbye_closes: Those of ``refusing_closes`` by which the agent hangs up, once the session was set up.
         rate_reasons: Words of a close's reason, in lower case, by which the vendor hangs up over the account's rate;
@@ -80,6 +81,7 @@ class CloseMap:
     refusing_closes: Mapping[int, str] = field(default_factory=lambda: REFUSING_CLOSES)
     refusing_statuses: frozenset[int] = REFUSING_STATUSES
     status_hints: Mapping[int, str] = field(default_factory=dict)
+    close_hints: Mapping[int, str] = field(default_factory=dict)
     passing_closes: frozenset[int] = frozenset()
     goodbye_closes: frozenset[int] = frozenset()
     rate_reasons: tuple[str, ...] = ()
@@ -98,7 +100,8 @@ class CloseMap:
         code = self.refusing_closes.get(closed.code)
         retryable = code is None or (was_up and closed.code in self.passing_closes)
         is_goodbye = was_up and closed.code in self.goodbye_closes
-        why = f"the connection was closed ({closed.code}){said}"
+        hint = "" if was_up else self.close_hints.get(closed.code, "")
+        why = f"the connection was closed ({closed.code}){said}" + (f"; {hint}" if hint else "")
         return Failure(code or str(closed.code), why, retryable, is_goodbye)
 
     def limit_of(self, words: str) -> str | None:

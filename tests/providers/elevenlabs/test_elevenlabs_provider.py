@@ -305,6 +305,13 @@ def test_close_codes_say_whether_to_dial_again(code: int, retryable: bool) -> No
     assert ELEVENLABS_CLOSES.of_close(WireClosed(code)).retryable is retryable
 
 
+def test_a_set_up_that_is_hung_up_on_says_where_to_look() -> None:
+    refusing = WireClosed(1008, "not authorised")
+
+    assert "ELEVENLABS_API_KEY" in ELEVENLABS_CLOSES.of_close(refusing).reason
+    assert "ELEVENLABS_API_KEY" not in ELEVENLABS_CLOSES.of_close(refusing, was_up=True).reason
+
+
 def test_the_public_module_has_this_name_only() -> None:
     import roomkit.voice.realtime.providers.elevenlabs as module
 
