@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from roomkit._extras import installed
 from roomkit.voice.wires.port import MAX_MESSAGE_BYTES, WirePort
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,20 @@ async def listen(options: ListenOptions, accept: Accept, admit: Admit = admit_al
     if installed("picows"):
         from roomkit.voice.wires import picows
 
-        return await picows.listen(options, accept, admit)
+        return await picows.listen(options, _guarded(accept), admit)
     from roomkit.voice.wires import websockets
 
-    return await websockets.listen(options, accept, admit)
+    return await websockets.listen(options, _guarded(accept), admit)
+
+
+def _guarded(accept: Accept) -> Accept:
+    """The libraries would keep to themselves what goes wrong here."""
+
+    def take(wire: WirePort, request: UpgradeRequest) -> None:
+        try:
+            accept(wire, request)
+        except Exception:  # the owner's code, whatever it raises: it ends this connection and no other
+            logger.exception("the owner of a listener failed on a new connection; closing it")
+            wire.close(1011, "internal error")
+
+    return take

@@ -361,6 +361,33 @@ async def test_a_cancelled_dial_leaves_neither_socket_nor_task(host: ModuleType)
 
 
 @pytest.mark.parametrize("has_picows", [True, False])
+async def test_an_owner_that_fails_on_a_new_connection_is_told_of_and_loses_only_that_one(
+    has_picows: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("roomkit.voice.wires.listener.installed", lambda _: has_picows)
+    server = Server()
+
+    def accept(wire: WirePort, request: UpgradeRequest) -> None:
+        if request.path == "/bad":
+            raise RuntimeError("a defect")
+        server.accept(wire, request)
+
+    listener = await listen(ListenOptions(), accept)
+    closed: asyncio.Future[WireClosed] = asyncio.get_running_loop().create_future()
+    bad = await connect(Endpoint(f"{listener.url}/bad"))
+    bad.start(lambda _: None, closed.set_result)
+    good = await connect(Endpoint(f"{listener.url}/good"))
+    good.start(lambda _: None, lambda _: None)
+
+    async with asyncio.timeout(5):
+        assert (await closed).code == 1011
+    assert "a defect" in caplog.text
+    good.close()
+    assert (await server.is_closed()).code == 1000
+    await listener.close()
+
+
+@pytest.mark.parametrize("has_picows", [True, False])
 async def test_the_default_listener_and_dialler_understand_each_other(
     has_picows: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
