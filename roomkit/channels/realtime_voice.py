@@ -171,6 +171,7 @@ class RealtimeVoiceChannel(LiveCalls):
             ProviderRefusedError: The vendor said no.
             ProviderLostError: The vendor could not be reached.
             ClientGoneError: The client left meanwhile.
+            SessionStateError: The channel is closed, or the session ended meanwhile, as by its room's budget.
         """
         merged = {**(metadata or {}), **await self.transport.admit(connection)}
         agent = self._agents.first(merged)

@@ -11,11 +11,13 @@ import pytest
 
 from roomkit import Budget, HookTrigger, Price, PriceTable, RoomBudget, RoomKit
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
-from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, ProviderRefusedError
+from roomkit.errors import AccessDeniedError, ConfigError, NotFoundError, ProviderRefusedError, SessionStateError
 from roomkit.models.session import EndReason, SessionState, VoiceSession
 from roomkit.testing.virtual_time import VirtualClock
 from roomkit.voice.realtime.agent import Agent
+from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MockRealtimeProvider, MockRealtimeTransport
+from roomkit.voice.realtime.provider import ProviderLink, ProviderSink
 
 pytestmark = pytest.mark.virtual_time
 
@@ -178,6 +180,63 @@ async def test_a_room_that_has_used_it_up_takes_no_more_calls_and_nobody_is_dial
 
         assert rooms.provider.methods().count("connect") == dials
         assert (await rooms.call("bob", "other")).state is SessionState.ACTIVE
+
+
+class _SlowProvider(MockRealtimeProvider):
+    """Takes a second to answer."""
+
+    async def open_link(self, config: LinkConfig, sink: ProviderSink) -> ProviderLink:
+        await asyncio.sleep(1)
+        return await super().open_link(config, sink)
+
+
+async def test_a_call_that_is_being_dialled_when_the_room_is_used_up_does_not_begin() -> None:
+    slow = _SlowProvider()
+    async with Rooms(of(max_tokens=10), provider=slow) as rooms:
+        ada = await rooms.call("ada")
+
+        async def use_up() -> None:
+            await asyncio.sleep(0.5)
+            await rooms.uses(ada, 10, slow)
+
+        outcome, _ = await asyncio.gather(rooms.call("bob"), use_up(), return_exceptions=True)
+
+        assert isinstance(outcome, SessionStateError)
+        assert "budget_exceeded" in str(outcome)
+        assert ada.end_reason is EndReason.BUDGET_EXCEEDED
+        assert rooms.channel.get_room_sessions("room") == []
+
+
+async def test_hooks_that_fail_stop_neither_the_warning_nor_the_end() -> None:
+    async with Rooms(of(max_tokens=10)) as rooms:
+
+        @rooms.kit.hook(HookTrigger.ON_BUDGET_WARNING, priority=-1)
+        async def broken(event: object, context: object) -> None:
+            raise ValueError("not me")
+
+        ada, bob = await rooms.call("ada"), await rooms.call("bob")
+
+        await rooms.uses(ada, 9)
+        await rooms.uses(bob, 1)
+        await asyncio.sleep(1)
+
+        assert len(rooms.warned) == 1
+        assert reasons(ada, bob) == [EndReason.BUDGET_EXCEEDED] * 2
+
+
+async def test_a_caller_who_calls_again_goes_on_with_what_the_room_has_left() -> None:
+    async with Rooms(of(max_tokens=10)) as rooms:
+        first = await rooms.call("ada")
+        await rooms.uses(first, 6)
+        second = await rooms.call("ada")
+
+        await rooms.uses(second, 3)
+        before = second.end_reason
+        await rooms.uses(second, 1)
+        await asyncio.sleep(1)
+
+        assert (first.end_reason, before) == (EndReason.REPLACED, None)
+        assert second.end_reason is EndReason.BUDGET_EXCEEDED
 
 
 async def test_a_call_that_could_not_begin_counts_for_nothing() -> None:
