@@ -122,3 +122,12 @@ def test_a_value_a_setting_cannot_have_is_refused_when_the_provider_is_made(vend
     for name in set(vendor.settings) & {"model", "max_duration_s", "api_version", "voice"}:
         with pytest.raises(ValidationError, match=name):
             vendor.provider(**{name: ""})
+
+
+@EACH_VENDOR
+@pytest.mark.parametrize("rubbish", [{"api_keys": KEY}, {"api_key": [KEY]}, {"api_key": {"key": KEY}}])
+def test_a_key_in_the_wrong_place_is_refused_without_being_shown(vendor: Vendor, rubbish: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="api_key") as caught:
+        vendor.config(**rubbish)
+
+    assert KEY not in str(caught.value)

@@ -37,7 +37,7 @@ class ElevenLabsRealtimeConfig(BaseModel):
             moved to a new conversation before. Default: not known, and a call ends when the vendor ends it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it may be a key
 
     api_key: SecretStr | None = None
     agent_id: str | None = None

@@ -32,7 +32,7 @@ class GeminiLiveConfig(BaseModel):
         api_version: Default: ``v1beta``, or ``v1alpha`` where a setting or a token needs it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it may be a key
 
     api_key: SecretStr | None = None
     model: str = Field(default=DEFAULT_MODEL, min_length=1)

@@ -27,7 +27,7 @@ class OpenAIRealtimeConfig(BaseModel):
         project: Sent as ``OpenAI-Project``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it may be a key
 
     api_key: SecretStr | None = None
     model: str = Field(default=DEFAULT_MODEL, min_length=1)

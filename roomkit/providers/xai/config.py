@@ -31,7 +31,7 @@ class XAIRealtimeConfig(BaseModel):
         base_url: ``ws(s)://`` or ``http(s)://``, with or without ``/v1`` and ``/v1/realtime``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it may be a key
 
     api_key: SecretStr | None = None
     model: str = Field(default=DEFAULT_MODEL, min_length=1)
