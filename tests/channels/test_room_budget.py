@@ -305,6 +305,23 @@ async def test_a_sessions_own_budget_ends_it_alone() -> None:
         assert rooms.warned == [("session", "max_tokens", 1.0, 5)]
 
 
+async def test_what_a_call_uses_while_it_winds_up_counts_for_the_room_at_once() -> None:
+    async def slow_tool(name: str, arguments: object) -> str:
+        await asyncio.sleep(20)
+        return "done"
+
+    tool = {"name": "look_up", "description": "Looks it up.", "parameters": {"type": "object", "properties": {}}}
+    async with Rooms(of(max_tokens=20), tools=[tool], tool_handler=slow_tool) as rooms:
+        ada, bob = await rooms.call("ada", budget=Budget(max_tokens=5)), await rooms.call("bob")
+        await rooms.provider.simulate_tool_call(ada, "call_1", "look_up", {})
+        await rooms.uses(ada, 5)  # ends when the tool has answered
+
+        await rooms.uses(ada, 15)
+        await asyncio.sleep(1)
+
+        assert reasons(ada, bob) == [None, EndReason.BUDGET_EXCEEDED]
+
+
 async def test_a_used_up_room_hands_its_calls_to_the_fallback() -> None:
     cheap = MockRealtimeProvider("cheap")
     budget = of(max_tokens=10, on_exceeded="degrade", fallback=Agent("frugal", provider=cheap))

@@ -124,9 +124,9 @@ class BudgetKeeper:
         if self.account.answer_count > self._answer_count:
             self._answer_count = self.account.answer_count
             self._answered.set()
-        if self._is_ending or self._context.is_over:
+        if self._context.is_over:
             return
-        if self._own is not None:
+        if self._own is not None and not self._is_ending:
             self._own.look()
         if self._room is not None:
             self._room.look()
