@@ -61,6 +61,15 @@ def test_a_damaged_piece_is_read_as_json_would_read_it_or_not_at_all(pcm: bytes,
         assert audio_of(part) == found
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_piece_that_was_cut_off_is_no_piece(indent: int | None) -> None:
+    reader, whole = ChunkReader(), message(b"\1\2", indent=indent)
+    assert reader.read(whole) == b"\1\2"
+    head, tail = whole.partition(b"AQI=")[::2]
+
+    assert [reader.read(cut) for cut in (head, tail, head[:-1] + tail, head + tail[1:])] == [None] * 4
+
+
 def test_url_safe_base64_is_read_too() -> None:
     assert audio_of({"mimeType": "audio/pcm;rate=24000", "data": "-_-_"}) == base64.b64decode("+/+/")
 
