@@ -39,6 +39,7 @@ from roomkit.voice.realtime.provider_events import (
     Transcript,
     TranscriptFailed,
 )
+from roomkit.voice.realtime.reconnect import RATE_LIMITED
 from tests.adversary.parties import VendorLink, numbered
 from tests.adversary.world import ROOM, World
 
@@ -50,6 +51,8 @@ USAGE: tuple[dict[str, float], ...] = (
     {"total_tokens": float("nan")},
     {"total_tokens": 7},
 )
+
+LIMITS_MS = (None, 0.0, 2_000.0, 60_000.0, float("inf"))
 
 Act = Callable[[World], Awaitable[None]]
 
@@ -182,7 +185,8 @@ def _so_far(text: str, n: int) -> str:
 
 def done(world: World, link: VendorLink, response: str) -> None:
     status: Any = world.chance.choice(("completed", "completed", "cancelled", "failed", "incomplete"))
-    link.says(ResponseDone(response, status, world.chance.choice(USAGE)))
+    limit_ms = world.chance.choice(LIMITS_MS) if status == "failed" else None
+    link.says(ResponseDone(response, status, world.chance.choice(USAGE), retry_after_ms=limit_ms))
 
 
 async def finish_answers(world: World) -> None:
@@ -239,6 +243,7 @@ async def link_trouble(world: World) -> None:
                     LinkLost("1006", "dropped", True),
                     LinkLost("1006", "dropped", True),
                     LinkLost("1008", "no", chance.random() < 0.7),
+                    LinkLost(RATE_LIMITED, "too much", True, retry_after_ms=chance.choice(LIMITS_MS[:-1])),
                     LinkLost("resume_refused", "old", True),
                     GoingAway(chance.choice((0.0, 500.0, 20_000.0))),
                     ProviderFault("rate", "too many"),

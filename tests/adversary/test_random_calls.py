@@ -58,6 +58,8 @@ async def walk(world: World) -> list[str]:
     found += [f"task {task.get_name()} is left" for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     loop = asyncio.get_running_loop()
     found += [f"timer {timer} is left" for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]  # nothing public lists them
+    if world.room_budget is not None:
+        found += [f"the account of {room_id} is left" for room_id in world.room_budget._live]
     world.late.clear()
     for link in world.all_links():
         link.sink = None  # type: ignore[assignment]  # a link that is closed is the vendor's to keep; what it holds of us is not

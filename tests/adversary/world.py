@@ -23,6 +23,7 @@ from roomkit.voice.realtime.agent import Agent
 from roomkit.voice.realtime.profile import Profile
 from roomkit.voice.realtime.provider_events import Transcript
 from roomkit.voice.session.account.budget import Budget
+from roomkit.voice.session.account.room_budget import RoomBudget
 from roomkit.voice.session.engine import Session
 from roomkit.voice.session.settings import OnLate
 from tests.adversary.parties import RATE_HZ, Client, Entry, Log, Vendor, VendorLink
@@ -95,6 +96,7 @@ class World:
         self.emits = chance.random() < 0.9
         self.grace_ms = one_of((0.0, 2_000.0))
         self.kit = RoomKit(clock=VirtualClock())
+        self.room_budget = self._room_budget()
         self.channel = RealtimeVoiceChannel(
             "voice", provider=list(self.vendors), transport=self.client, input_sample_rate=RATE_HZ,
             output_sample_rate=RATE_HZ, system_prompt="p", tools=self._tools(), agents=self._agents(),
@@ -104,7 +106,7 @@ class World:
             client_grace_ms=self.grace_ms, recording=self._recording(), output_guard_ms=self.guard_ms,
             output_guard_on_late=self.on_late, tool_timeout_s=one_of((5.0, 30.0)), budget=self._budget(),
             transcription_timeout_s=one_of((2.0, 60.0)), degrade_to=one_of((None, "text")),
-            stall_timeout_s=one_of((None, 2.0, 8.0)),
+            stall_timeout_s=one_of((None, 2.0, 8.0)), room_budget=self.room_budget,
         )  # fmt: skip
         self.chat = WebSocketChannel("chat")
         self.kit.register_channel(self.channel)
@@ -148,6 +150,11 @@ class World:
         if self.chance.random() < 0.3:
             return Budget(max_tokens=200, on_exceeded="degrade", fallback=Agent("cheap", provider=self.other))
         return Budget(max_tokens=one_of((100, 500)), max_duration_s=60.0, farewell=one_of((None, "bye", "block bye")))
+
+    def _room_budget(self) -> RoomBudget | None:
+        if self.chance.random() < 0.7:
+            return None
+        return RoomBudget(Budget(max_tokens=self.chance.choice((200, 2_000)), max_duration_s=200.0, farewell="bye"))
 
     def _recording(self) -> Recording | None:
         starts: Any = self.chance.choice((None, None, "at_once", "on_request"))
