@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from roomkit.voice.realtime.mock import MOCK_PROFILE, MockRealtimeProvider
-from roomkit.voice.session.links.candidates import USUAL_LIMIT_MS, Roster, candidates_of
+from roomkit.voice.session.links.candidates import USUAL_LIMIT_MS, Candidate, Roster, candidates_of
 
 
 def roster_of(*names: str) -> Roster:
@@ -36,6 +36,16 @@ def test_a_vendor_that_does_not_say_for_how_long_is_left_alone_for_a_minute() ->
 
     assert order(roster, USUAL_LIMIT_MS - 1) == ["b"]
     assert order(roster, USUAL_LIMIT_MS) == ["b", "a"]
+
+
+def test_a_provider_over_a_limit_stays_so_under_another_agent() -> None:
+    roster = roster_of("a", "b")
+    roster.limit(0.0, 5_000.0)
+
+    roster.put_first(Candidate(roster.current.provider, voice="another"))
+    go_on_with(roster, "b")
+
+    assert order(roster, 4_999.0, is_current_last=False) == ["b"]
 
 
 def test_where_all_are_over_a_limit_all_are_dialled() -> None:

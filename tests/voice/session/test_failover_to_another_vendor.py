@@ -19,7 +19,13 @@ from roomkit.voice.realtime.breaker import BreakerPolicy, BreakerState, CircuitB
 from roomkit.voice.realtime.commands import LinkConfig
 from roomkit.voice.realtime.mock import MOCK_PROFILE, MockRealtimeProvider, MockRealtimeTransport
 from roomkit.voice.realtime.provider import ProviderLink, ProviderSink
-from roomkit.voice.realtime.provider_events import InputCommitted, SpeechStarted
+from roomkit.voice.realtime.provider_events import (
+    GoingAway,
+    InputCommitted,
+    LinkLost,
+    ResponseStarted,
+    SpeechStarted,
+)
 
 pytestmark = pytest.mark.virtual_time
 
@@ -136,6 +142,42 @@ async def test_a_primary_that_comes_back_at_once_keeps_the_call() -> None:
         await asyncio.sleep(1)
 
         assert (call.session.provider, call.secondary.dials) == ("primary", 0)
+
+
+@pytest.mark.parametrize(("code", "retryable"), [("rate_limited", True), ("quota_exceeded", False)])
+async def test_a_link_that_stands_by_for_its_age_does_not_take_over_from_an_account_over_its_limit(
+    code: str, retryable: bool
+) -> None:
+    """R-0006-68, R-0006-77: it is the same account."""
+    async with Two() as call:
+        await call.start()
+        serving = call.primary._links[call.session.id]
+        serving.sink.on_event(ResponseStarted("answer"))
+        serving.sink.on_event(GoingAway(20_000.0))
+        await asyncio.sleep(1)
+        assert call.primary.open_links == 2
+
+        serving.sink.on_event(LinkLost(code, "too much", retryable))
+        await asyncio.sleep(1)
+
+        assert (call.session.provider, call.secondary.dials) == ("secondary", 1)
+        assert call.primary._links[call.session.id].is_closed
+        assert call.errors == [code]
+
+
+async def test_where_nobody_else_is_free_the_link_that_stands_by_takes_over_and_the_limit_is_told() -> None:
+    async with Two() as call:
+        await call.start(call.primary)
+        serving = call.primary._links[call.session.id]
+        serving.sink.on_event(ResponseStarted("answer"))
+        serving.sink.on_event(GoingAway(20_000.0))
+        await asyncio.sleep(1)
+
+        serving.sink.on_event(LinkLost("rate_limited", "too much", retryable=True))
+        await asyncio.sleep(1)
+
+        assert (call.session.provider, call.primary.open_links) == ("primary", 2)
+        assert call.errors == ["rate_limited"]
 
 
 @pytest.mark.parametrize(("code", "reason"), [("http_401", "a bad key"), ("policy_violation", "a bad configuration")])

@@ -110,7 +110,7 @@ class Roster:
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self._candidates = list(candidates)
         self._refused: set[Candidate] = set()
-        self._limited_until_ms: dict[Candidate, float] = {}
+        self._limited_until_ms: dict[RealtimeVoiceProvider, float] = {}
         self.current = self._candidates[0]
 
     @property
@@ -139,7 +139,7 @@ class Roster:
             retry_after_ms: As the vendor says; ``None``: it does not.
         """
         wait_ms = USUAL_LIMIT_MS if retry_after_ms is None else retry_after_ms
-        self._limited_until_ms[self.current] = now_ms + wait_ms
+        self._limited_until_ms[self.current.provider] = now_ms + wait_ms
 
     def put_first(self, candidate: Candidate) -> None:
         """Somebody takes over: the others follow in their order, the provider's older entry is gone."""
@@ -166,6 +166,6 @@ class Roster:
         return admitted or [each for each in able if not each.provider.breaker.policy.fails_fast]
 
     def _is_free(self, candidate: Candidate, now_ms: float) -> bool:
-        if candidate in self._refused or now_ms < self._limited_until_ms.get(candidate, now_ms):
+        if candidate in self._refused or now_ms < self._limited_until_ms.get(candidate.provider, now_ms):
             return False
         return candidate.provider.breaker.admits(now_ms)

@@ -107,6 +107,12 @@ class Moving:
         self._switch(self._standby)
         return True
 
+    def forgo(self, provider: RealtimeVoiceProvider) -> None:
+        """The provider is over a limit of its account: so is its link that stands by for nothing but an age."""
+        standby = self._standby
+        if standby is not None and not standby.is_handover and standby.opened.provider is provider:
+            self._standby = None  # whoever waits with it closes it
+
     def forget_age(self) -> None:
         """The link that served does not any more."""
         if self._age is not None:

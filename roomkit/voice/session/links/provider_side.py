@@ -196,7 +196,7 @@ class ProviderSide:
         is_bad = lost.code in ("stalled", RATE_LIMITED) or not lost.retryable
         if is_bad or was_up_ms < STABLE_MS:
             self.provider.breaker.failed(self._context.clock.now_ms())
-        if self._moving.take_over_now():
+        if self._is_taken_over(lost):
             return
         self._context.provider_is(LinkState.RECOVERING, None)
         if self._roster.is_exhausted:
@@ -204,6 +204,16 @@ class ProviderSide:
         else:
             recovery = self._recover(lost, was_up_ms, is_current_last=is_bad)
             self._recovery = self._context.start_task(recovery, "recover")
+
+    def _is_taken_over(self, lost: LinkLost) -> bool:
+        """Whether a link that stood by serves now."""
+        is_limit = lost.code in (RATE_LIMITED, QUOTA_EXCEEDED)
+        if is_limit and self._roster.has_free(self._context.clock.now_ms()):
+            self._moving.forgo(self.provider)
+        is_taken_over = self._moving.take_over_now()
+        if is_taken_over and is_limit:
+            self._context.warn(lost.code, f"{lost.reason}; the call goes on with {self.provider.name}")
+        return is_taken_over
 
     def _agent_hung_up(self) -> None:
         """The agent ended the call: the caller hears what it said last, then it is over."""
