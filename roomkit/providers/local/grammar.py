@@ -1,4 +1,4 @@
-"""The phrase book as a recogniser and an endpointer need it: JSGF, junk words, spelling, and completeness.
+"""The phrase book as a recogniser and an endpointer need it: word networks, junk, spelling, and completeness.
 
 Pure. Not in here: the phrases (`phrases`) and what they mean (`intents`).
 """
@@ -6,9 +6,11 @@ Pure. Not in here: the phrases (`phrases`) and what they mean (`intents`).
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 from roomkit.providers.local.intents import slotted, words_of
 from roomkit.providers.local.phrases import CITIES, CONTRACTIONS, DIGITS, SLOTS, TEMPLATES, expand, word_set
+from roomkit.voice.stt.word_network import WordNetwork, network_of
 from roomkit.voice.turn.endpointing import Completeness
 
 JUNK = word_set(
@@ -43,9 +45,6 @@ SPOKEN_TOO = {
 }
 """Ways to say our words that the dictionary lacks: a vowel glides before a dark l, and "a" rises before "ng"."""
 
-JUNK_WEIGHT = 0.05
-"""Share of the junk loop against the phrases."""
-
 
 def junk_words() -> frozenset[str]:
     """The junk no phrase uses: a result with such a word came from the junk loop."""
@@ -58,34 +57,28 @@ def pronunciations() -> dict[str, str]:
 
 
 @functools.cache
-def jsgf() -> str:
-    """The grammar as JSGF text."""
-    junk = " | ".join((*sorted(JUNK), *JUNK_JOINTS))
-    return (
-        "#JSGF V1.0;\ngrammar shop;\n"
-        f"public <turn> = /{1 - JUNK_WEIGHT}/ <phrase> [please] | /{JUNK_WEIGHT}/ <junk>;\n"
-        f"{_phrase_rules()}<junk> = ({junk})+;\n"
-    )
+def phrase_network() -> WordNetwork:
+    """All phrases as spoken, each with "please" after it or without."""
+    slots = {f"<{name}>": [tuple(choice.split()) for choice in words.split(" | ")] for name, words in SLOTS.items()}
+    return network_of((said + end for said in _said() for end in ((), ("please",))), slots)
 
 
 @functools.cache
-def phrases_jsgf() -> str:
-    """The phrases alone as JSGF text."""
-    return f"#JSGF V1.0;\ngrammar phrases;\npublic <turn> = <phrase> [please];\n{_phrase_rules()}"
+def network() -> WordNetwork:
+    """The phrases and, beside them, rows of junk."""
+    return phrase_network().or_any_of(junk_words())
 
 
-def _phrase_rules() -> str:
-    slots = "\n".join(f"<{name}> = {words};" for name, words in SLOTS.items())
-    phrases = " | ".join(_with_contractions(t) for templates in TEMPLATES.values() for t in templates)
-    return f"{slots}\n<phrase> = {phrases};\n"
-
-
-def _with_contractions(template: str) -> str:
-    """Let the caller say "what's" for "what is"."""
-    for short, long in CONTRACTIONS.items():
-        if "'" in short and template.startswith(f"{long} "):
-            return f"({short} | {long}) {template.removeprefix(long)}"
-    return template
+def _said() -> Iterator[tuple[str, ...]]:
+    """Every phrase in every form: "what is" and "what's"."""
+    for templates in TEMPLATES.values():
+        for template in templates:
+            for words in expand(template):
+                yield words
+                for short, long in CONTRACTIONS.items():
+                    spelled = tuple(long.split())
+                    if "'" in short and words[: len(spelled)] == spelled and len(words) > len(spelled):
+                        yield (short, *words[len(spelled) :])
 
 
 def written(words: str) -> str:

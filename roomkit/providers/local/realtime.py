@@ -8,7 +8,7 @@ from __future__ import annotations
 from roomkit.clock import SYSTEM_CLOCK, Clock
 from roomkit.providers.local.brain import ShopBrain
 from roomkit.providers.local.config import LocalRealtimeConfig
-from roomkit.providers.local.grammar import jsgf, judge, junk_words, phrases_jsgf, pronunciations, written
+from roomkit.providers.local.grammar import judge, junk_words, network, phrase_network, pronunciations, written
 from roomkit.voice.pipeline.provider import CascadeProvider
 from roomkit.voice.stt.pocketsphinx import PocketSphinx
 from roomkit.voice.tts.espeak import EspeakTts
@@ -23,7 +23,7 @@ def shop_recogniser() -> PocketSphinx:
         MissingExtraError: The extra ``local`` is not installed.
     """
     return PocketSphinx(
-        jsgf(), phrases=phrases_jsgf(), junk=junk_words(), written=written, pronunciations=pronunciations()
+        network(), phrases=phrase_network(), junk=junk_words(), written=written, pronunciations=pronunciations()
     )
 
 

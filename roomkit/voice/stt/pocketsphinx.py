@@ -20,6 +20,7 @@ from roomkit._extras import require
 from roomkit.errors import ProviderError
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
 from roomkit.voice.stt.sphinx_decoders import Decoders, Language
+from roomkit.voice.stt.sphinx_grammar import Grammar
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +30,11 @@ WARM_DECODERS = 2
 
 
 class PocketSphinx:
-    """A `SpeechToText` for the phrases of one JSGF grammar.
+    """A `SpeechToText` for the phrases of one grammar.
 
     Args:
-        grammar: JSGF text; every word of it must be in the dictionary (CMUdict) or in ``pronunciations``.
-        phrases: JSGF of the phrases without junk, for the second look; ``None``: the first look is the final word.
+        grammar: A network or JSGF text; every word of it must be in the dictionary (CMUdict) or in ``pronunciations``.
+        phrases: The phrases without junk, for the second look; ``None``: the first look is the final word.
         junk: Words that only the grammar's junk rule uses: a result made of them is "not understood".
         written: Turns recognised words into text as one would write it.
         pronunciations: Words the dictionary lacks, or more ways to say one (``"help(2)"``), as ARPAbet phones.
@@ -44,9 +45,9 @@ class PocketSphinx:
 
     def __init__(
         self,
-        grammar: str,
+        grammar: Grammar,
         *,
-        phrases: str | None = None,
+        phrases: Grammar | None = None,
         junk: frozenset[str] = frozenset(),
         written: Callable[[str], str] = str,
         pronunciations: dict[str, str] | None = None,
@@ -223,8 +224,8 @@ class SphinxUtterance:
 
     def _look_ahead(self, ahead: _Ahead, pcm: bytes) -> None:
         if ahead.is_wanted and self._decoder is not None:
-            words = self._decoders.words(self._decoder)
-            ahead.word = self._decoders.look_again(pcm, words, lambda: ahead.is_wanted)
+            heard = self._decoders.heard(self._decoder)
+            ahead.word = self._decoders.look_again(pcm, heard, lambda: ahead.is_wanted)
 
     def _conclude(self, pcm: bytes) -> Recognition:
         if self._ahead is not None and self._ahead.word is not None:  # it was under way, and came before this
@@ -235,10 +236,10 @@ class SphinxUtterance:
         if self._decoder is None:
             return NOTHING_HEARD
         self._decoder.end_utt()
-        words = self._decoders.words(self._decoder)
+        heard = self._decoders.heard(self._decoder)
         decoder, self._decoder = self._decoder, None
         self._decoders.give_back(decoder)
-        return self._decoders.look_again(bytes(self._heard), words, lambda: True) or NOTHING_HEARD
+        return self._decoders.look_again(bytes(self._heard), heard, lambda: True) or NOTHING_HEARD
 
     def _release(self) -> None:
         if self._decoder is not None:

@@ -1,9 +1,10 @@
 """A second look at an utterance: which phrase fits the whole of it best, and does that fit well enough to be it?
 
 The first look goes along with the speech and must guess how this microphone sounds. This one has the whole utterance:
-it evens out the microphone first (the mean of the cepstra), lets a grammar without junk choose the nearest phrase,
-and then compares that phrase, word by word, with what free phones make of the same frames. A phrase that was said is
-nearly as likely as free phones are; one that merely came nearest has a word, or a whole, that is far less so.
+it evens out the microphone (with the mean of the cepstra, which the first look added up), lets a grammar without junk
+choose the nearest phrase, and then compares that phrase, word by word, with what free phones make of the same frames.
+A phrase that was said is nearly as likely as free phones are; one that merely came nearest has a word, or a whole, that
+is far less so.
 
 Not in here: when to look, and the first look (`roomkit.voice.stt.pocketsphinx`). Invariant: used from one thread.
 """
@@ -15,11 +16,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-RATE_HZ = 16_000
-CHUNK_BYTES = RATE_HZ // 10 * 2
-"""Decoded at a time, 100 ms: the library holds the GIL while it decodes, and between chunks a look can be given up."""
+from roomkit.voice.stt.sphinx_grammar import Grammar, add_grammar
 
-FRAMES_PER_S = 100
+CHUNK_BYTES = 3_200
+"""Decoded at a time, 100 ms: the library holds the GIL while it decodes, and between chunks a look can be given up."""
 
 USUAL_MEAN = (49.5, 2.5, 3.5, 18.5, -3.5, 0.5, 1.0, -6.0, -1.5, -3.5, 4.5, -1.0, 1.0)
 """Cepstral mean of clear speech, over ten synthetic voices (theirs differ by 4 in the first value, 10 in the rest).
@@ -91,76 +91,45 @@ class SecondLook:
 
     Args:
         decoder: A pocketsphinx decoder of its own.
-        phrases: JSGF of the phrases alone.
+        phrases: The phrases alone.
 
     Raises:
-        RuntimeError, ValueError: The grammar cannot be used.
+        ConfigError: The grammar cannot be used.
     """
 
-    def __init__(self, decoder: Any, *, phrases: str) -> None:
+    def __init__(self, decoder: Any, *, phrases: Grammar) -> None:
         self._decoder = decoder
-        decoder.add_jsgf_string("phrases", phrases)
-        decoder.add_jsgf_string("nothing", _NOTHING)
+        add_grammar(decoder, "phrases", phrases)
         decoder.add_allphone_file("phones", None)
 
-    def look(self, pcm: bytes, first: str, enough: Margin, is_wanted: Callable[[], bool]) -> Seen | None:
+    def look(self, pcm: bytes, mean: Iterable[float], is_wanted: Callable[[], bool]) -> Seen | None:
         """Judge an utterance; ``None`` when it was given up half-way.
 
         Args:
             pcm: PCM16 LE mono at 16 kHz.
-            first: The phrase heard at first; empty for none.
-            enough: Within this, the first phrase is not compared with all others, which costs most of the time.
+            mean: The utterance's cepstral mean.
             is_wanted: Asked again and again, from the same thread.
         """
-        mean = self._mean(pcm, is_wanted)
-        phones = self._decode("phones", pcm, mean, is_wanted) if mean else None
-        if mean is None or phones is None:
+        written = written_mean(mean)
+        words = self._decode("phrases", pcm, written, is_wanted)
+        if words is None:
             return None
-        if first:
-            self._decoder.set_align_text(first)
-            aligned = self._decode(_ALIGNMENT, pcm, mean, is_wanted)
-            if aligned is None:
-                return None
-            seen = compared(aligned, phones)
-            if enough.allows(seen):
-                return seen
-        words = self._decode("phrases", pcm, mean, is_wanted)
-        return compared(words, phones) if words is not None else None
+        phones = self._decode("phones", pcm, written, is_wanted)
+        return compared(words, phones) if phones is not None else None
 
-    def _mean(self, pcm: bytes, is_wanted: Callable[[], bool]) -> list[float] | None:
-        """The utterance's cepstral mean with some of the usual one."""
-        if not self._feed("nothing", pcm, USUAL_MEAN, is_wanted):
-            return None
-        mixed = [float(value) for value in self._decoder.get_cmn(True).split(",")]
-        self._decoder.end_utt()
-        return reweighed(mixed, len(pcm) / 2 / RATE_HZ * FRAMES_PER_S)
-
-    def _decode(
-        self, search: str, pcm: bytes, mean: Iterable[float], is_wanted: Callable[[], bool]
-    ) -> list[Span] | None:
-        if not self._feed(search, pcm, mean, is_wanted):
-            return None
-        self._decoder.end_utt()
-        return list(_spans(self._decoder))
-
-    def _feed(self, search: str, pcm: bytes, mean: Iterable[float], is_wanted: Callable[[], bool]) -> bool:
-        """Search the whole utterance but do not end it; whether that was wanted until the last chunk."""
+    def _decode(self, search: str, pcm: bytes, mean: str, is_wanted: Callable[[], bool]) -> list[Span] | None:
         decoder = self._decoder
         decoder.activate_search(search)
         decoder.reinit_feat()
-        decoder.set_cmn(written_mean(mean))
+        decoder.set_cmn(mean)
         decoder.start_utt()
         for start in range(0, len(pcm), CHUNK_BYTES):
             if not is_wanted():
                 decoder.end_utt()
-                return False
+                return None
             decoder.process_raw(pcm[start : start + CHUNK_BYTES])
-        return True
-
-
-_ALIGNMENT = "_align"  # the library's name for the search `set_align_text` makes
-_NOTHING = "#JSGF V1.0;\ngrammar nothing;\npublic <nothing> = oh;\n"
-"""The least to search for while the library adds up an utterance's mean."""
+        decoder.end_utt()
+        return list(_spans(decoder))
 
 
 def compared(spans: list[Span], phones: list[Span]) -> Seen:
@@ -175,13 +144,13 @@ def compared(spans: list[Span], phones: list[Span]) -> Seen:
     return Seen(" ".join(_plain(word.name) for word in words), whole, worst)
 
 
-def reweighed(mixed: list[float], frames: float) -> list[float]:
+def reweighed(mixed: Iterable[float], frames: float) -> tuple[float, ...]:
     """A mean mixed as the library mixes it (much of the usual one), mixed anew as `USUAL_MEAN_FRAMES` has it."""
-    return [
+    return tuple(
         (value * (_LIBRARY_MEAN_FRAMES + frames) - (_LIBRARY_MEAN_FRAMES - USUAL_MEAN_FRAMES) * usual)
         / (USUAL_MEAN_FRAMES + frames)
         for value, usual in zip(mixed, USUAL_MEAN, strict=True)
-    ]
+    )
 
 
 def _by_frame(spans: Iterable[Span]) -> dict[int, float]:

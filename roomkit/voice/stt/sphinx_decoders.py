@@ -6,27 +6,20 @@ decoder is either free or lent to exactly one utterance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from roomkit.errors import ConfigError
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition
-from roomkit.voice.stt.second_look import USUAL_MEAN, Margin, SecondLook, written_mean
+from roomkit.voice.stt.second_look import USUAL_MEAN, Margin, SecondLook, reweighed, written_mean
+from roomkit.voice.stt.sphinx_grammar import Grammar, add_grammar
 
 MOST_IDLE_DECODERS: Final = 8
 """Kept after a moment when many spoke at once; more would only be memory."""
 
 AGREED: Final = Margin(whole=22.0, worst=28.0)
 """How far behind free phones a phrase may be that both looks heard. Calibrated: see docs/local-stack.md."""
-
-SURE: Final = Margin(whole=16.0, worst=20.0)
-"""Within this, the phrase of the first look is not compared with all others: most commands are, wrong phrases not."""
-
-LEAST_SURE_WORDS: Final = 4
-"""Shorter phrases are always compared: they fit "no" and "okay" by chance, and comparing them is quick."""
 
 ALONE: Final = Margin(whole=18.0, worst=22.0)
 """The same where only the second look heard it: the first chose junk, or another phrase."""
@@ -36,11 +29,24 @@ ALONE: Final = Margin(whole=18.0, worst=22.0)
 class Language:
     """What can be said; see `PocketSphinx` for the fields."""
 
-    grammar: str
-    phrases: str | None = None
+    grammar: Grammar
+    phrases: Grammar | None = None
     junk: frozenset[str] = frozenset()
     written: Callable[[str], str] = str
     pronunciations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the first look came to so far.
+
+    Attributes:
+        words: As the decoder spells them; empty for none.
+        mean: Of the utterance's cepstra, with some of the usual one.
+    """
+
+    words: str
+    mean: tuple[float, ...]
 
 
 class Decoders:
@@ -92,6 +98,11 @@ class Decoders:
         hypothesis = decoder.hyp()
         return str(hypothesis.hypstr) if hypothesis is not None else ""
 
+    def heard(self, decoder: Any) -> Heard:
+        """What a second look needs of the first. The decoder goes on with the mean it has by now."""
+        mixed = [float(value) for value in decoder.get_cmn(True).split(",")]
+        return Heard(self.words(decoder), reweighed(mixed, decoder.n_frames()))
+
     def read(self, words: str) -> Recognition:
         """What such words are worth."""
         if not words:
@@ -106,42 +117,39 @@ class Decoders:
         """Have the decoder for second looks, where the language asks for them; raises as `load_until` does."""
         if self._second is None and self._language.phrases is not None:
             decoder = self._new_decoder()
-            with _grammar_errors():
-                self._second = SecondLook(decoder, phrases=self._language.phrases)
+            self._second = SecondLook(decoder, phrases=self._language.phrases)
 
-    def look_again(self, pcm: bytes, words: str, is_wanted: Callable[[], bool]) -> Recognition | None:
+    def look_again(self, pcm: bytes, heard: Heard, is_wanted: Callable[[], bool]) -> Recognition | None:
         """What a second look at the whole utterance makes of it; ``None`` when it was given up.
 
         Args:
             pcm: PCM16 LE mono at 16 kHz.
-            words: What the first look heard; the word of both counts for more.
+            heard: What the first look came to; the word of both counts for more.
             is_wanted: Asked again and again whether to go on.
 
         Raises:
             RuntimeError: The decoder failed.
         """
         self.load_second_look()
-        first = self.read(words)
+        first = self.read(heard.words)
         if self._second is None:
             return first
         try:
-            is_long = bool(first.text) and len(words.split()) >= LEAST_SURE_WORDS
-            seen = self._second.look(pcm, words if is_long else "", SURE, is_wanted)
+            seen = self._second.look(pcm, heard.mean, is_wanted)
         except RuntimeError:
             self._second = None  # it stands in the middle of an utterance: the next look gets a new one
             raise
         if seen is None:
             return None
-        margin = AGREED if seen.words == words else ALONE
+        margin = AGREED if seen.words == heard.words else ALONE
         if margin.allows(seen):
             return self.read(seen.words)
         return NOTHING_HEARD if first.text is None else Recognition("")
 
     def _load(self) -> Any:
         decoder = self._new_decoder()
-        with _grammar_errors():
-            decoder.add_jsgf_string("turn", self._language.grammar)
-            decoder.activate_search("turn")
+        add_grammar(decoder, "turn", self._language.grammar)
+        decoder.activate_search("turn")
         return decoder
 
     def _new_decoder(self) -> Any:
@@ -153,11 +161,3 @@ class Decoders:
         for word, phones in self._language.pronunciations.items():
             decoder.add_word(word, phones, update=False)
         return decoder
-
-
-@contextmanager
-def _grammar_errors() -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError("the recogniser cannot use this grammar: bad JSGF, or a word not in CMUdict") from error

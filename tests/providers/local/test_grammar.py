@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from roomkit.providers.local.grammar import jsgf, judge, junk_words, phrases_jsgf, pronunciations, written
+from roomkit.providers.local.grammar import judge, junk_words, network, phrase_network, pronunciations, written
 from roomkit.providers.local.phrases import SLOTS, TEMPLATES, expand
+from roomkit.voice.stt.word_network import END, START, WordNetwork
 from roomkit.voice.turn.endpointing import Completeness
 
 
@@ -52,11 +53,52 @@ def test_no_junk_word_is_in_a_phrase() -> None:
 
 
 def test_no_way_to_say_a_word_is_of_a_word_nobody_says() -> None:
-    said = set(jsgf().replace("(", " ").replace(")", " ").replace(";", " ").split())
-
-    assert {word.partition("(")[0] for word in pronunciations()} <= said
+    assert {word.partition("(")[0] for word in pronunciations()} <= words_in(network())
 
 
 def test_the_phrases_alone_have_no_junk() -> None:
-    assert not junk_words() & set(phrases_jsgf().replace("(", " ").replace(")", " ").split())
-    assert junk_words() <= set(jsgf().replace("(", " ").replace(")", " ").split())
+    assert not junk_words() & words_in(phrase_network())
+    assert junk_words() <= words_in(network())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "what is the weather in new york tomorrow", "what's the weather in rome please", "where's my order",
+        "one two three four", "check my order number five six seven eight", "it is number nine zero nine zero please",
+    ],
+)  # fmt: skip
+def test_a_phrase_can_be_said_in_every_form(said: str) -> None:
+    assert leads_to_the_end(phrase_network(), said)
+
+
+@pytest.mark.parametrize("said", ["", "please", "one two three", "what is the weather in", "in paris", "what's what"])
+def test_a_piece_of_a_phrase_is_none(said: str) -> None:
+    assert not leads_to_the_end(phrase_network(), said)
+
+
+def test_junk_goes_on_as_long_as_it_likes_but_not_into_a_phrase() -> None:
+    assert leads_to_the_end(network(), "banana yesterday banana")
+    assert leads_to_the_end(network(), "pardon")
+    assert not leads_to_the_end(network(), "banana pardon")
+
+
+def words_in(network: WordNetwork) -> set[str]:
+    return {arc.word for arc in network.arcs}
+
+
+def leads_to_the_end(network: WordNetwork, said: str) -> bool:
+    """Whether the words are a way through the network."""
+    states = following({START}, "", network)
+    for word in said.split():
+        stepped = {arc.target for arc in network.arcs if arc.origin in states and arc.word == word}
+        states = following(stepped, "", network)
+    return END in states
+
+
+def following(states: set[int], word: str, network: WordNetwork) -> set[int]:
+    """These states and all that arcs with ``word`` lead to from them."""
+    reached = states
+    while more := {arc.target for arc in network.arcs if arc.origin in reached and arc.word == word} - reached:
+        reached = reached | more
+    return reached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import wave
 from collections.abc import AsyncIterator
 from importlib.resources import as_file, files
@@ -14,7 +15,8 @@ pytest.importorskip("pocketsphinx", reason="the extra 'local' is not installed")
 from roomkit.errors import ConfigError, ProviderError
 from roomkit.voice.stt.base import NOTHING_HEARD, Recognition, WorksAhead
 from roomkit.voice.stt.pocketsphinx import RATE_HZ, WARM_DECODERS, PocketSphinx
-from roomkit.voice.stt.second_look import SecondLook
+from roomkit.voice.stt.second_look import USUAL_MEAN, SecondLook
+from roomkit.voice.stt.word_network import WordNetwork, network_of
 
 GRAMMAR = """#JSGF V1.0;
 grammar test;
@@ -24,6 +26,9 @@ PHRASES = """#JSGF V1.0;
 grammar phrases;
 public <turn> = what is the weather in (paris | london);
 """
+NETWORK = network_of([("what", "is", "the", "weather", "in", "<city>")], {"<city>": [("paris",), ("london",)]})
+"""The same phrases as a network."""
+
 BLOCK_BYTES = 1_024
 
 
@@ -31,6 +36,11 @@ def question() -> bytes:
     """ "What is the weather in Paris?" """
     with as_file(files("roomkit.app") / "samples" / "three_questions.wav") as path, wave.open(str(path)) as file:
         return bytes(file.readframes(2 * RATE_HZ))
+
+
+def backwards() -> bytes:
+    """The sounds of speech, and no words."""
+    return memoryview(question()).cast("h")[::-1].tobytes()
 
 
 @pytest.fixture
@@ -138,14 +148,30 @@ async def test_a_grammar_it_cannot_use_is_refused(grammar: str) -> None:
     await engine.close()
 
 
+@pytest.mark.parametrize("network", [WordNetwork(()), network_of([("qwrtzpx",)])])
+async def test_a_network_it_cannot_use_is_refused(network: WordNetwork) -> None:
+    engine = PocketSphinx(network)
+
+    with pytest.raises(ConfigError):
+        await engine.warm()
+    await engine.close()
+
+
+async def test_a_network_is_heard_like_the_grammar_it_stands_for() -> None:
+    junk = frozenset({"banana", "elephant", "yesterday"})
+    engine = PocketSphinx(NETWORK.or_any_of(junk), phrases=NETWORK, junk=junk)
+
+    assert await recognise(engine, question()) == Recognition("what is the weather in paris", 1.0)
+    assert (await recognise(engine, backwards())).text in ("", None)
+    await engine.close()
+
+
 async def test_the_second_look_hears_the_phrase_too(twice: PocketSphinx) -> None:
     assert await recognise(twice, question()) == Recognition("what is the weather in paris", 1.0)
 
 
 async def test_speech_that_only_comes_nearest_to_a_phrase_is_refused(twice: PocketSphinx) -> None:
-    backwards = memoryview(question()).cast("h")[::-1].tobytes()  # the sounds of speech, and no words
-
-    assert (await recognise(twice, backwards)).text in ("", None)
+    assert (await recognise(twice, backwards())).text in ("", None)
 
 
 @pytest.mark.parametrize("pcm", [b"", bytes(RATE_HZ), b"\0\0", b"\xff\x7f" * 4_000])
@@ -226,6 +252,22 @@ async def test_a_second_look_that_fails_costs_one_utterance(
 
     assert (await recognise(twice, question())).text == "what is the weather in paris"
     assert twice.idle_decoders == WARM_DECODERS
+
+
+async def test_the_first_look_knows_how_loud_the_utterance_is(
+    twice: PocketSphinx,
+) -> None:
+    await idle(twice)
+    decoder = twice.decoders.lease()  # the engine's thread is idle
+
+    nothing = twice.decoders.heard(decoder)
+    decoder.process_raw(random.Random(7).randbytes(RATE_HZ))  # as loud as can be
+    noise = twice.decoders.heard(decoder)
+
+    assert nothing.mean == pytest.approx(USUAL_MEAN, abs=0.01)
+    assert noise.mean[0] > USUAL_MEAN[0] + 10  # the first value is the loudness
+    decoder.end_utt()
+    twice.decoders.give_back(decoder)
 
 
 async def idle(engine: PocketSphinx) -> None:
