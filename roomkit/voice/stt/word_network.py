@@ -3,7 +3,8 @@
 A recogniser pays for every word it must try. In the JSGF of forty templates "what is the" stands a dozen times and is
 tried a dozen times; here it is tried once, which halves the recogniser's work. Pure; no recogniser in here.
 
-Invariant: from any state at most one arc leads on with the same word, and no two states have the same future.
+Invariant: of the phrases as they are given, before slots are filled, at most one arc leads on from a state with the
+same word, and no two states have the same future.
 """
 
 from __future__ import annotations
@@ -59,14 +60,14 @@ class WordNetwork:
 
 
 def network_of(phrases: Iterable[Phrase], slots: Mapping[str, Iterable[Phrase]] | None = None) -> WordNetwork:
-    """The smallest network that accepts exactly these phrases.
+    """The smallest network that accepts exactly these phrases; a slot counts as one word.
 
     Args:
         phrases: Word by word.
         slots: Words that stand for any of several phrases: ``{"<city>": [("rome",), ("new", "york")]}``.
 
     Raises:
-        ValueError: No phrase, or an empty one, alone or in a slot.
+        ValueError: No phrase at all or in a slot, or an empty one.
     """
     root: _Trie = {}
     for phrase in phrases:
@@ -74,11 +75,10 @@ def network_of(phrases: Iterable[Phrase], slots: Mapping[str, Iterable[Phrase]] 
         for word in _not_empty(phrase):
             node = node.setdefault(word, {})
         node[_END] = {}
-    if not root:
-        raise ValueError("a network needs a phrase")
-    futures = _numbered(root)
     named = {name: [_not_empty(words) for words in choices] for name, choices in (slots or {}).items()}
-    return WordNetwork(tuple(_arcs(futures, named)))
+    if not root or not all(named.values()):
+        raise ValueError("a network needs a phrase, and so does each slot")
+    return WordNetwork(tuple(_arcs(_numbered(root), named)))
 
 
 def _not_empty(phrase: Phrase) -> Phrase:

@@ -75,10 +75,10 @@ def test_phrases_without_words_are_refused(phrases: list[Phrase]) -> None:
         network_of(phrases)
 
 
-@pytest.mark.parametrize("choice", [(), ("",), ("new", "")])
-def test_a_slot_without_words_is_refused(choice: Phrase) -> None:
+@pytest.mark.parametrize("choices", [[], [()], [("",)], [("rome",), ("new", "")]])
+def test_a_slot_without_words_is_refused(choices: list[Phrase]) -> None:
     with pytest.raises(ValueError, match="phrase"):
-        network_of([("in", "<city>")], {"<city>": [choice]})
+        network_of([("in", "<city>")], {"<city>": choices})
 
 
 @pytest.mark.parametrize("words", [[], [""]])
