@@ -1,7 +1,7 @@
 """The local voice stack, measured with callers made of flite's and espeak-ng's voices, in real time.
 
 Prints, for each voice: from the end of speech in the WAV to the first non-silent sample of the answer (p50, p95),
-commands understood of 30, wrong phrases taken for commands, and CPU of a core a caller (who talks half of the time).
+commands understood of 30, wrong phrases taken for commands, CPU of a core a caller, and how much he talks.
 Needs the command-line programs flite, espeak-ng and sox; run as ``python bench/local_stack.py --voices kal16``.
 
 The phrases and the junk list were tuned on these voices: real microphones and people will do worse.
@@ -32,6 +32,9 @@ from roomkit.voice.realtime.provider import ProviderLink
 from roomkit.voice.realtime.provider_events import Audio, ProviderEvent, ToolCall, Transcript
 
 RATE_HZ = 16_000
+BEFORE_S, AFTER_S = 0.4, 1.2
+"""Room noise around each phrase; the answer falls into the second."""
+
 FRAME_BYTES = RATE_HZ // 50 * 2
 TOOLS: dict[str, Callable[..., object]] = {"get_weather": get_weather, "order_status": order_status}
 VOICES = ("slt", "rms", "awb", "kal16", "espeak")
@@ -113,6 +116,12 @@ def end_of_speech_s(pcm: bytes) -> float:
     return next(index for index in range(len(samples) - 1, 0, -1) if abs(samples[index]) > floor) / RATE_HZ
 
 
+def share_of_speech(calls: list[bytes]) -> float:
+    """Of the time these calls take, how much the caller speaks."""
+    spoken_s = sum(end_of_speech_s(pcm) - BEFORE_S for pcm in calls)
+    return spoken_s / sum(len(pcm) / 2 / RATE_HZ + AFTER_S for pcm in calls)
+
+
 def speech(voice: str, text: str, folder: Path) -> bytes:
     raw, path = folder / f"{voice}-raw.wav", folder / f"{voice}.wav"
     if voice == "espeak":
@@ -121,7 +130,7 @@ def speech(voice: str, text: str, folder: Path) -> bytes:
         subprocess.run(["flite", "-voice", voice, "-t", text, raw], check=True)
     subprocess.run(["sox", raw, "-r", str(RATE_HZ), "-b", "16", "-c", "1", path], check=True)
     with wave.open(str(path)) as file:
-        return room_noise(0.4) + bytes(file.readframes(file.getnframes()))
+        return room_noise(BEFORE_S) + bytes(file.readframes(file.getnframes()))
 
 
 @dataclass
@@ -139,7 +148,7 @@ async def talk(provider: LocalRealtimeProvider, voice: str, audio: dict[str, byt
     caller.link = await provider.open_link(LinkConfig(voice, tools=tools), caller)
     result = Result()
     for text, pcm in audio.items():
-        wait_ms = await caller.call(pcm, wait_s=1.2)
+        wait_ms = await caller.call(pcm, wait_s=AFTER_S)
         said = understand(" ".join(caller.heard))
         if text in WRONG:
             result.wrong_taken += said.intent is not Intent.UNKNOWN
@@ -178,7 +187,9 @@ async def measure(voices: list[str], callers: int) -> None:
     print_row("all", [wait_ms for result in results for wait_ms in result.waits_ms.values()], "", "")
     slowest = sorted((wait_ms, text) for result in results for text, wait_ms in result.waits_ms.items())[-3:]
     print("slowest:", ", ".join(f"{text!r} {wait_ms:.0f} ms" for wait_ms, text in slowest))
-    print(f"CPU a caller: {share * 100:.1f} % of a core (the caller's own frames included)")
+    talks = share_of_speech([pcm for calls in audio.values() for pcm in calls.values()])
+    print(f"CPU a caller: {share * 100:.1f} % of a core (his own frames included)")
+    print(f"he talks {talks * 100:.0f} % of the time")
     print("goal: p50 250 ms, p95 350 ms, 30/30, under 10 %")
 
 
