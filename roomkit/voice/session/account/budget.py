@@ -52,10 +52,14 @@ class Budget:
         for name, limit in limits.items():
             if not limit.is_finite() or limit <= 0:
                 raise ConfigError(f"{name} must be a number above nought")
-        if not 0.0 < self.warn_at <= 1.0:
+        if not isinstance(self.warn_at, int | float) or not 0.0 < self.warn_at <= 1.0:
             raise ConfigError("warn_at is a share of the budget: above 0, at most 1")
         if self.on_exceeded not in ("end", "degrade"):
             raise ConfigError('on_exceeded is "end" or "degrade"')
+        if not isinstance(self.farewell, str | None):
+            raise ConfigError("farewell is what the agent says: text")
+        if not isinstance(self.fallback, Agent | str | None):
+            raise ConfigError("fallback is an Agent, or the name of one")
         if (self.on_exceeded == "degrade") != (self.fallback is not None):
             raise ConfigError('on_exceeded="degrade" and a fallback, the agent that takes over, go together')
 
