@@ -8,6 +8,7 @@ every link that does not serve is standing by or being closed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,6 +34,9 @@ from roomkit.voice.session.links.text_only import TextOnly
 from roomkit.voice.session.settings import SessionSettings
 
 logger = logging.getLogger(__name__)
+
+WORDS_TIMEOUT_S = 2.5
+"""Longer than a hook may take over a transcript by default; a link that is ready is not kept from the caller for more."""
 
 
 def end_reason(error: RoomKitError) -> EndReason:
@@ -251,9 +255,23 @@ class ProviderSide:
             if self._nobody_serves("provider_lost", str(error), end_reason(error)):
                 await self._return()
             return
-        self._serve(opened)
+        await self._serve_once_words_are_known(opened)
         if opened.candidate is not served or lost.code == RATE_LIMITED:
             self._context.warn(lost.code, f"{lost.reason}; the call goes on with {opened.candidate.name}")
+
+    async def _serve_once_words_are_known(self, opened: OpenLink) -> None:
+        """Let a link serve when what the lost one said is in the conversation it is told: hooks take a while."""
+        is_serving = False
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WORDS_TIMEOUT_S):
+                    await self._context.lane.settled()
+            self._serve(opened)
+            is_serving = True
+        finally:
+            if not is_serving:
+                opened.sink.silence()
+                await opened.link.close()
 
     async def _return(self) -> None:
         """From writing to speech, as soon as somebody who has not refused can be had."""
