@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from roomkit.channels.realtime_voice import RealtimeVoiceChannel
+from roomkit.core.ports import Verdict
 from roomkit.errors import ConfigError, ProviderLostError, ProviderRefusedError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
@@ -25,6 +26,7 @@ from roomkit.voice.realtime.provider_events import (
     LinkLost,
     ResponseStarted,
     SpeechStarted,
+    Transcript,
 )
 
 pytestmark = pytest.mark.virtual_time
@@ -119,6 +121,28 @@ async def test_a_primary_that_is_lost_is_redialled_once_and_the_call_goes_on_wit
         assert [m["state"] for m in call.client("link_state")] == ["recovering", "up"]
         assert call.client("error") == []
         assert call.errors == ["1006"]
+
+
+async def test_the_next_link_is_told_the_words_that_a_slow_hook_had_in_hand() -> None:
+    """R-0006-51: the conversation as heard, whoever still looks at its last words."""
+
+    async def slow(event: Any) -> Verdict[Any]:
+        await asyncio.sleep(1)
+        return Verdict(True, event)
+
+    async with Two() as call:
+        call.port.hooks[HookTrigger.ON_TRANSCRIPTION] = slow
+        await call.start()
+        sink = call.primary._links[call.session.id].sink
+        sink.on_event(Transcript("user", "my order is late", is_final=True, item_id="words"))
+
+        sink.on_event(LinkLost("http_401", "a bad key", retryable=False))
+        await asyncio.sleep(3)
+
+        assert call.session.provider == "secondary"
+        assert ("inject_text", "my order is late") in [
+            (each.method, each.args.get("text")) for each in call.secondary.calls
+        ]
 
 
 async def test_a_primary_that_does_not_answer_its_redial_has_a_secondary_beside_it_after_half_a_second() -> None:
