@@ -36,7 +36,7 @@ from roomkit.voice.session.settings import SessionSettings
 logger = logging.getLogger(__name__)
 
 WORDS_TIMEOUT_S = 2.5
-"""Longer than a hook may take over a transcript by default; a link that is ready is not kept from the caller for more."""
+"""Longer than a hook may take over a transcript by default; a link that is ready waits for no more."""
 
 
 def end_reason(error: RoomKitError) -> EndReason:
