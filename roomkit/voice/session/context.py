@@ -18,7 +18,7 @@ from roomkit.errors import ClientGoneError, ConfigError, SessionStateError
 from roomkit.models.enums import HookTrigger
 from roomkit.models.session import EndReason, LinkState, SessionState, VoiceSession
 from roomkit.models.voice import ErrorEvent
-from roomkit.voice.realtime.commands import Command, LinkConfig
+from roomkit.voice.realtime.commands import Command
 from roomkit.voice.session import messages
 from roomkit.voice.session.lane import Lane
 from roomkit.voice.session.settings import SessionSettings
@@ -113,10 +113,6 @@ class SessionContext:
     def not_live(self) -> SessionStateError:
         """The error of who wants something of a session that is not connected, or over."""
         return SessionStateError(f"the session is not live: {self.view.end_reason or self.view.state}")
-
-    def link_config(self) -> LinkConfig:
-        """What the provider link should be now."""
-        return self.settings.link_config(self.view.id)
 
     def provider_is(self, state: LinkState, provider_session_id: str | None) -> None:
         """The provider link came up or went away."""

@@ -44,10 +44,6 @@ class Conversation:
         self._calls: dict[str, str] = {}
         self.has_assistant_audio = False
 
-    @property
-    def last_id(self) -> str | None:
-        return self._items[-1].id if self._items else None
-
     def add(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Put ``item`` after ``previous_item_id`` (``"root"``: at the front; `None`: at the end).
 
